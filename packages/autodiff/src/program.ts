@@ -1,0 +1,131 @@
+/** A compiled graph: ONNX Runtime session behind checked, plainly typed feeds and results. */
+import * as ort from 'onnxruntime-node';
+import { type Dim, showShape } from './dim.ts';
+import type { DType, TypedArray } from './dtype.ts';
+import { GraphError } from './errors.ts';
+import type { Value } from './graph.ts';
+import { type Outputs, serialize } from './onnx/serialize.ts';
+
+export interface TensorData {
+  readonly data: TypedArray;
+  readonly shape: readonly number[];
+}
+
+export type Feeds = Readonly<Record<string, TensorData>>;
+
+export interface CompileOptions {
+  /** Folder against which external data is resolved; needed when the graph refers to files. */
+  readonly externalFolder?: string;
+  /** Threads inside one operator; ONNX Runtime's default (physical cores) when absent. */
+  readonly threads?: number;
+  /** Execution providers in order of preference; ['cpu'] by default. */
+  readonly providers?: readonly ort.InferenceSession.ExecutionProviderConfig[];
+  /**
+   * Whether constant matrices are copied into the layout that the matrix kernels like best: faster
+   * for few rows, but a second copy of the weights in memory. Off by default.
+   */
+  readonly prepack?: boolean;
+  /** Whether ONNX Runtime may rewrite the graph ('all' by default). */
+  readonly optimize?: 'disabled' | 'basic' | 'extended' | 'all';
+}
+
+export interface Program {
+  /** Names, types and shapes of what `run` wants. */
+  readonly inputs: ReadonlyMap<string, Pick<Value, 'dtype' | 'shape'>>;
+  /**
+   * Computes the outputs. Blocks the calling thread, although it returns a promise: call it from
+   * a worker thread where that matters.
+   * @throws GraphError `bad_feed` for a missing, unknown, wrongly typed or wrongly shaped input.
+   */
+  run(feeds: Feeds): Promise<Record<string, TensorData>>;
+  release(): Promise<void>;
+}
+
+/** Builds a session that computes `outputs`. The graph is not needed afterwards. */
+export async function compile(outputs: Outputs, options: CompileOptions = {}): Promise<Program> {
+  const first = Object.values(outputs)[0];
+  if (!first) throw new GraphError('bad_argument', 'compile: at least one output is needed');
+  const { model, inputs } = serialize(first.graph, outputs);
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: options.providers ?? ['cpu'],
+    graphOptimizationLevel: options.optimize ?? 'all',
+    ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
+    extra: {
+      session: {
+        disable_prepacking: options.prepack ? '0' : '1',
+        use_deterministic_compute: '1',
+        ...(options.externalFolder
+          ? { model_external_initializers_file_folder_path: options.externalFolder }
+          : {}),
+      },
+    },
+  });
+  const declared = new Map(inputs.map((value) => [value.name, value]));
+  return {
+    inputs: declared,
+    async run(feeds) {
+      checkFeeds(declared, feeds);
+      const tensors: Record<string, ort.Tensor> = {};
+      for (const [name, { data, shape }] of Object.entries(feeds)) {
+        tensors[name] = new ort.Tensor(
+          declared.get(name)!.dtype as 'float32',
+          data as Float32Array,
+          shape,
+        );
+      }
+      const results: Record<string, TensorData> = {};
+      for (const [name, tensor] of Object.entries(await session.run(tensors))) {
+        results[name] = { data: tensor.data as TypedArray, shape: tensor.dims };
+      }
+      return results;
+    },
+    release: () => session.release(),
+  };
+}
+
+const ARRAYS: Partial<Record<DType, new (n: number) => TypedArray>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+};
+
+function checkFeeds(declared: ReadonlyMap<string, Value>, feeds: Feeds): void {
+  for (const name of Object.keys(feeds)) {
+    if (!declared.has(name)) {
+      const known = [...declared.keys()].join(', ');
+      throw new GraphError('bad_feed', `the program has no input "${name}"; it has ${known}`);
+    }
+  }
+  const symbols = new Map<string, number>();
+  for (const [name, value] of declared) {
+    const feed = feeds[name];
+    if (!feed) throw new GraphError('bad_feed', `input ${value} was not fed`);
+    const array = ARRAYS[value.dtype];
+    if (!array || !(feed.data instanceof array)) {
+      throw new GraphError('bad_feed', `input ${value} was fed a ${feed.data.constructor.name}`);
+    }
+    checkShape(value, feed, symbols);
+  }
+}
+
+function checkShape(value: Value, feed: TensorData, symbols: Map<string, number>): void {
+  const fail = (why: string) => {
+    throw new GraphError('bad_feed', `input ${value} was fed ${showShape(feed.shape)}: ${why}`);
+  };
+  if (feed.shape.length !== value.rank) fail(`it has ${value.rank} axes`);
+  const count = feed.shape.reduce((n, dim) => n * dim, 1);
+  if (count !== feed.data.length)
+    fail(`that is ${count} elements, the array has ${feed.data.length}`);
+  value.shape.forEach((dim: Dim, axis) => {
+    const got = feed.shape[axis]!;
+    if (typeof dim === 'number') {
+      if (dim !== got) fail(`axis ${axis} must be ${dim}`);
+    } else if (/^\w+$/.test(dim)) {
+      const bound = symbols.get(dim) ?? got;
+      if (bound !== got) fail(`axis ${axis} is ${dim}, which is ${bound} in another input`);
+      symbols.set(dim, got);
+    }
+  });
+}
