@@ -16,15 +16,32 @@ const ARRAY_TYPES = {
   BOOL: Uint8Array,
   F8_E4M3: Uint8Array,
   F8_E5M2: Uint8Array,
-} as const;
+} satisfies Record<SafetensorsDtype, unknown>;
+
+/** The typed array that carries each dtype. */
+interface ArrayTypes {
+  F64: Float64Array;
+  F32: Float32Array;
+  F16: Uint16Array;
+  BF16: Uint16Array;
+  I64: BigInt64Array;
+  I32: Int32Array;
+  I16: Int16Array;
+  I8: Int8Array;
+  U64: BigUint64Array;
+  U32: Uint32Array;
+  U16: Uint16Array;
+  U8: Uint8Array;
+  BOOL: Uint8Array;
+  F8_E4M3: Uint8Array;
+  F8_E5M2: Uint8Array;
+}
 
 /** Element types of the format that fill whole bytes. */
-export type SafetensorsDtype = keyof typeof ARRAY_TYPES;
+export type SafetensorsDtype = keyof ArrayTypes;
 
 /** The typed array that carries a dtype: `F32` is a `Float32Array`, `F16` the bits in a `Uint16Array`. */
-export type DtypeArray<D extends SafetensorsDtype = SafetensorsDtype> = InstanceType<
-  (typeof ARRAY_TYPES)[D]
->;
+export type DtypeArray<D extends SafetensorsDtype = SafetensorsDtype> = ArrayTypes[D];
 
 export function isDtype(value: unknown): value is SafetensorsDtype {
   return typeof value === 'string' && Object.hasOwn(ARRAY_TYPES, value);
