@@ -1,0 +1,21 @@
+/** What can be wrong with a prompt artifact. Stable; switch on it. */
+export type PromptErrorCode =
+  | 'incomplete'
+  | 'damaged'
+  | 'not_a_prompt'
+  | 'format_too_new'
+  | 'bad_prompt'
+  | 'bad_card'
+  | 'not_finite'
+  | 'wrong_backbone';
+
+/** The error type of this package. */
+export class PromptError extends Error {
+  override readonly name = 'PromptError';
+  readonly code: PromptErrorCode;
+
+  constructor(code: PromptErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,154 @@
+// The prompt as a value: what a tenant trains, names and serves. Tensors are float32 in memory
+// whatever a file stores. `checkPrompt` is the one place that says which prompts exist at all; both
+// encoding and decoding go through it, so that no file holds what no reader accepts.
+
+import { z } from 'zod';
+import { HASH_PATTERN } from './canonical.ts';
+import { PromptError } from './errors.ts';
+
+export const TASKS = ['text-classification', 'token-classification', 'question-answering'] as const;
+export const METHODS = ['prefix', 'soft', 'head'] as const;
+export const POSITION_RULES = ['shifted', 'unshifted'] as const;
+export const POOLING_RULES = ['first', 'pooler', 'mean', 'last'] as const;
+
+/** Row-major float32 values. */
+export interface Tensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** How the version came about, as far as data, settings and seed determine it: no times, no host. */
+export const TrainingSummary = z.strictObject({
+  recipe: z.string(),
+  seed: z.int().nonnegative(),
+  epochs: z.number().nonnegative(),
+  steps: z.int().nonnegative(),
+  /** The step whose parameters were kept. */
+  best: z.int().nonnegative(),
+  examples: z.strictObject({ train: z.int().nonnegative(), dev: z.int().nonnegative() }),
+  /** Languages of the training examples, as the data names them. */
+  languages: z.array(z.string()),
+  /** The selection metric and its value on the dev set at `best`. */
+  metric: z.string(),
+  score: z.number(),
+});
+export type TrainingSummary = z.infer<typeof TrainingSummary>;
+
+const Settings = z.object({
+  task: z.enum(TASKS),
+  labels: z.array(z.string().min(1)).min(1),
+  method: z.enum(METHODS),
+  backbone: z.string().regex(HASH_PATTERN, 'must be "sha256:" and 64 hex digits'),
+  backboneName: z.string().min(1),
+  positions: z.enum(POSITION_RULES),
+  pooling: z.enum(POOLING_RULES),
+  training: TrainingSummary,
+});
+
+/** Everything about a prompt that is not a tensor. */
+export type PromptSettings = Readonly<z.infer<typeof Settings>>;
+
+export interface Prompt extends PromptSettings {
+  /** `[layers, 2, heads, length, headDim]`: keys, then values, of every layer. */
+  readonly prefix?: Tensor;
+  /** `[length, hidden]`. On a causal decoder its compiled `prefix` may stand beside or instead of it. */
+  readonly softPrompt?: Tensor;
+  /** `[hidden, classes]`; a question-answering head has the classes start and end. */
+  readonly headWeight: Tensor;
+  /** `[classes]` */
+  readonly headBias: Tensor;
+}
+
+/** Number of virtual tokens; 0 for a head alone. */
+export function promptLength(prompt: Pick<Prompt, 'prefix' | 'softPrompt'>): number {
+  return prompt.prefix?.shape[3] ?? prompt.softPrompt?.shape[0] ?? 0;
+}
+
+/** Number of trained values: prompt, head weight and bias. */
+export function parameterCount(prompt: Prompt): number {
+  const own = prompt.softPrompt ?? prompt.prefix;
+  return (own?.data.length ?? 0) + prompt.headWeight.data.length + prompt.headBias.data.length;
+}
+
+/**
+ * Parses the settings of a prompt from untrusted values.
+ * @throws PromptError `bad_prompt` naming the field
+ */
+export function parseSettings(source: string, value: unknown): PromptSettings {
+  const result = Settings.safeParse(value);
+  if (!result.success)
+    throw new PromptError('bad_prompt', `${source}: ${z.prettifyError(result.error)}`);
+  return result.data;
+}
+
+/**
+ * Checks settings, shapes and values of a prompt.
+ * @throws PromptError `bad_prompt` or `not_finite`, naming the field, its value and what it must be
+ */
+export function checkPrompt(source: string, prompt: Prompt): void {
+  const { labels, task, method } = parseSettings(source, prompt);
+  const bad = (what: string) => new PromptError('bad_prompt', `${source}: ${what}`);
+  const repeated = labels.find((label, i) => labels.indexOf(label) !== i);
+  if (repeated !== undefined) throw bad(`label "${repeated}" occurs twice`);
+
+  const { prefix, softPrompt, headWeight, headBias } = prompt;
+  const [hidden, classes] = checkTensor(source, 'head.weight', headWeight, 2);
+  const [biases] = checkTensor(source, 'head.bias', headBias, 1);
+  if (classes !== labels.length || biases !== labels.length) {
+    throw bad(
+      `${labels.length} labels, but a head.weight for ${classes} and a head.bias for ${biases}`,
+    );
+  }
+  if (task === 'question-answering' && classes !== 2) {
+    throw bad(`a question-answering head has 2 classes, start and end, not ${classes}`);
+  }
+  if (prefix !== undefined) {
+    const [, pair] = checkTensor(source, 'prefix', prefix, 5);
+    if (pair !== 2)
+      throw bad(`prefix [${prefix.shape}] must be [layers, 2, heads, length, headDim]`);
+  }
+  if (softPrompt !== undefined) {
+    const [, width] = checkTensor(source, 'soft_prompt', softPrompt, 2);
+    if (width !== hidden)
+      throw bad(`soft_prompt [${softPrompt.shape}] must be [length, ${hidden}]`);
+  }
+  if (method === 'prefix' && (prefix === undefined || softPrompt !== undefined)) {
+    throw bad('method "prefix" takes a prefix and no soft_prompt');
+  }
+  if (method === 'soft' && prefix === undefined && softPrompt === undefined) {
+    throw bad('method "soft" takes a soft_prompt, or the prefix that it compiles to');
+  }
+  if (method === 'head' && (prefix !== undefined || softPrompt !== undefined)) {
+    throw bad('method "head" takes neither a prefix nor a soft_prompt');
+  }
+}
+
+function checkTensor(
+  source: string,
+  name: string,
+  tensor: Tensor,
+  rank: number,
+): readonly number[] {
+  const { shape, data } = tensor;
+  const count = shape.reduce((product, size) => product * size, 1);
+  if (shape.length !== rank || !shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
+    throw new PromptError(
+      'bad_prompt',
+      `${source}: ${name} [${shape}] must have ${rank} dimensions, none empty`,
+    );
+  }
+  if (count !== data.length) {
+    throw new PromptError(
+      'bad_prompt',
+      `${source}: ${name} [${shape}] needs ${count} values, has ${data.length}`,
+    );
+  }
+  const at = data.findIndex((value) => !Number.isFinite(value));
+  if (at >= 0) {
+    throw new PromptError(
+      'not_finite',
+      `${source}: ${name} holds ${data[at]} at index ${at}; the training diverged, lower its learning rate`,
+    );
+  }
+  return shape;
+}
