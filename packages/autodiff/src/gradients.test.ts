@@ -389,6 +389,20 @@ describe('gradients', () => {
     expect(products).toHaveLength(1);
   });
 
+  it('loses no update when many rows share an index', async () => {
+    const graph = new Graph();
+    const rows = 20_000;
+    const table = graph.input('table', 'float32', [100, 16]);
+    const index = graph.input('index', 'int64', ['T']);
+    const [g] = gradients(reduceSum(gather(table, index)), [table]);
+    const program = await compile({ g: g! });
+    const { g: result } = await program.run({
+      index: { data: BigInt64Array.from({ length: rows }, (_, i) => BigInt(i % 3)), shape: [rows] },
+      table: { data: new Float32Array(1600), shape: [100, 16] },
+    });
+    expect((result!.data as Float32Array).reduce((a, b) => a + b, 0)).toBe(rows * 16);
+  });
+
   it('refuses a loss that is no scalar, a value it does not depend on, a missing rule', () => {
     const graph = new Graph();
     const x = graph.input('x', 'float32', [2]);

@@ -1,9 +1,9 @@
 /** Rows by index, and adding rows back by index. */
-import { type Dim, showShape } from '../dim.ts';
+import { type Dim, elementCount, type Shape, showShape } from '../dim.ts';
 import { GraphError } from '../errors.ts';
 import { apply, type Operator, type Value } from '../graph.ts';
 import { cast, equal } from './elementwise.ts';
-import { unsqueeze, zerosLike } from './shape.ts';
+import { expandLike, flatten, reshape, unsqueeze, zerosLike } from './shape.ts';
 
 const Gather: Operator = {
   type: 'Gather',
@@ -13,16 +13,29 @@ const Gather: Operator = {
     }
     return [{ dtype: data!.dtype, shape: [...indices!.shape, ...data!.shape.slice(1)] }];
   },
-  vjp: ({ inputs: [data, indices] }, [dy]) => [
-    apply(ScatterAdd, [zerosLike(data!), unsqueeze(indices!, [indices!.rank]), dy!], {
+  vjp: ({ inputs: [data, indices] }, [dy]) => {
+    const columns = data!.shape.slice(1);
+    const flat = reshape(indices!, [elementCount(indices!.shape), ...columns.map(() => 1)]);
+    const updates = reshapeRows(dy!, indices!.rank, columns);
+    const grad = apply(ScatterAdd, [zerosLike(data!), expandLike(flat, updates), updates], {
+      axis: 0,
       reduction: 'add',
-    }),
-    null,
-  ],
+    });
+    return [grad, null];
+  },
 };
 
+function reshapeRows(dy: Value, indexRank: number, columns: Shape): Value {
+  if (indexRank === 0) return reshape(dy, [1, ...columns]);
+  return indexRank === 1 ? dy : flatten(dy, 0, indexRank - 1);
+}
+
+/**
+ * Not ScatterND, which needs no expanded indices: on the CPU it adds in parallel and loses updates
+ * when an index repeats (onnxruntime 1.30; the test with many repeated rows fails with it).
+ */
 const ScatterAdd: Operator = {
-  type: 'ScatterND',
+  type: 'ScatterElements',
   infer: ([data]) => [{ dtype: data!.dtype, shape: data!.shape }],
   vjp: null,
 };
