@@ -1,0 +1,24 @@
+export type { Checkpoint, WeightDtype, WeightRef } from './checkpoint.ts';
+export { openCheckpoint } from './checkpoint.ts';
+export { CodePointText } from './code-points.ts';
+export type { BackboneSpec, Family } from './config.ts';
+export {
+  checkPromptLength,
+  maxPromptLength,
+  parseConfig,
+  SUPPORTED_MODEL_TYPES,
+  usableTokens,
+} from './config.ts';
+export { writeBackbone } from './convert.ts';
+export type { Encoding, LimitOptions, Offset } from './encoding.ts';
+export type { BackboneErrorCode } from './errors.ts';
+export { BackboneError } from './errors.ts';
+export type { FingerprintOptions } from './fingerprint.ts';
+export { defaultCacheDir, fingerprintOf } from './fingerprint.ts';
+export type { CanonicalName, ExpectedTensor } from './names.ts';
+export { expectedTensors, poolerTensors } from './names.ts';
+export type { Backbone, OpenOptions } from './open.ts';
+export { openBackbone } from './open.ts';
+export type { SpecialIds, TextInput } from './tokenizer.ts';
+export { Tokenizer } from './tokenizer.ts';
+export type { TensorRef, WeightFile } from './weight-files.ts';

@@ -1,0 +1,169 @@
+// Text to token ids by the folder's own tokenizer.json, through the native `tokenizers` package.
+// Of that package only plain encoding is used: its truncation is a setting of the whole tokenizer and
+// ends the process when given a limit it cannot keep, and it does not take words that are already split.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Tokenizer as NativeTokenizer } from 'tokenizers';
+import { type Encoding, type LimitOptions, makeEncoding, type WordSpans } from './encoding.ts';
+import { BackboneError } from './errors.ts';
+
+export type TextInput = string | readonly [text: string, textPair: string];
+
+/** Ids of the special tokens that this tokenizer has. */
+export interface SpecialIds {
+  readonly cls?: number;
+  readonly sep?: number;
+  readonly pad?: number;
+  readonly unk?: number;
+  readonly mask?: number;
+}
+
+const SPECIAL_SPELLINGS: Readonly<Record<keyof SpecialIds, readonly string[]>> = {
+  cls: ['[CLS]', '<s>'],
+  sep: ['[SEP]', '</s>'],
+  pad: ['[PAD]', '<pad>'],
+  unk: ['[UNK]', '<unk>'],
+  mask: ['[MASK]', '<mask>'],
+};
+
+/**
+ * A backbone's tokenizer. Encoding runs on a thread of its own and never truncates or pads unless
+ * asked to, whatever tokenizer.json says.
+ */
+export class Tokenizer {
+  readonly #native: NativeTokenizer;
+  readonly #path: string;
+  /** Number of tokens, added ones included; every id is below it in the released tokenizers. */
+  readonly vocabSize: number;
+  readonly specialIds: SpecialIds;
+
+  private constructor(path: string, native: NativeTokenizer) {
+    this.#path = path;
+    this.#native = native;
+    this.vocabSize = native.getVocabSize(true);
+    this.specialIds = findSpecialIds(native);
+  }
+
+  /**
+   * Loads `tokenizer.json` of a model folder.
+   * @throws BackboneError `missing_tokenizer` or `bad_tokenizer`
+   */
+  static open(dir: string): Tokenizer {
+    const path = join(dir, 'tokenizer.json');
+    if (!existsSync(path)) {
+      throw new BackboneError(
+        'missing_tokenizer',
+        `${dir} has no tokenizer.json; write one there, in that folder: python3 -c "from transformers import AutoTokenizer; AutoTokenizer.from_pretrained('.').save_pretrained('.')"`,
+      );
+    }
+    const native = attempt(path, () => NativeTokenizer.fromFile(path));
+    native.disableTruncation();
+    native.disablePadding();
+    return new Tokenizer(path, native);
+  }
+
+  /**
+   * Encodes one text, or two as a pair.
+   * @throws BackboneError `bad_option` if a limit leaves no room for text
+   */
+  async encode(text: string, textPair?: string, options: LimitOptions = {}): Promise<Encoding> {
+    const input: TextInput = textPair === undefined ? text : [text, textPair];
+    const [encoding] = await this.encodeBatch([input], options);
+    return encoding!;
+  }
+
+  /** Encodes many texts or pairs, in parallel; the results are in the order of the inputs. */
+  encodeBatch(
+    inputs: readonly TextInput[],
+    options: LimitOptions = {},
+  ): Promise<readonly Encoding[]> {
+    return this.#encode(
+      inputs.map((input) => (typeof input === 'string' ? [input] : [...input])),
+      undefined,
+      options,
+    );
+  }
+
+  /**
+   * Encodes texts that are already split into words: `wordIds` are indices into the given words, and
+   * offsets refer to the words joined by single spaces. A word may have no token at all.
+   */
+  encodeWords(
+    inputs: readonly (readonly string[])[],
+    options: LimitOptions = {},
+  ): Promise<readonly Encoding[]> {
+    return this.#encode(
+      inputs.map((words) => [words.join(' ')]),
+      inputs.map(wordSpans),
+      options,
+    );
+  }
+
+  async #encode(
+    inputs: readonly string[][],
+    words: readonly WordSpans[] | undefined,
+    options: LimitOptions,
+  ): Promise<readonly Encoding[]> {
+    // Half of a surrogate pair has no UTF-8 form; U+FFFD in its place keeps the count of code points.
+    const texts = inputs.map((input) => input.map((text) => text.toWellFormed()));
+    const natives = await attemptAsync(this.#path, () =>
+      // A pair is [text, text]; the package's types only allow for that in part.
+      this.#native.encodeBatch(
+        texts.map(([text, pair]) => (pair === undefined ? text! : [text!, pair])),
+      ),
+    );
+    return natives.map((native, i) => makeEncoding(native, texts[i]!, words?.[i], options));
+  }
+
+  /** The token of an id, as the vocabulary spells it; undefined for an id that it does not have. */
+  tokenOf(id: number): string | undefined {
+    return this.#native.idToToken(id) ?? undefined;
+  }
+
+  /** The id of a token; undefined for a token that the vocabulary does not have. */
+  idOf(token: string): number | undefined {
+    return this.#native.tokenToId(token) ?? undefined;
+  }
+}
+
+function wordSpans(words: readonly string[]): WordSpans {
+  let end = -1;
+  return {
+    ends: words.map((word) => {
+      end += 1 + [...word].length;
+      return end;
+    }),
+  };
+}
+
+function findSpecialIds(native: NativeTokenizer): SpecialIds {
+  const ids: Partial<Record<keyof SpecialIds, number>> = {};
+  for (const [role, spellings] of Object.entries(SPECIAL_SPELLINGS)) {
+    const id = spellings.map((token) => native.tokenToId(token)).find((found) => found !== null);
+    if (id !== undefined && id !== null) ids[role as keyof SpecialIds] = id;
+  }
+  return ids;
+}
+
+function attempt<T>(path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    throw damaged(path, cause);
+  }
+}
+
+async function attemptAsync<T>(path: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    throw damaged(path, cause);
+  }
+}
+
+function damaged(path: string, cause: unknown): BackboneError {
+  return new BackboneError('bad_tokenizer', `${path} cannot be used: ${(cause as Error).message}`, {
+    cause,
+  });
+}
