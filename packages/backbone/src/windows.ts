@@ -13,18 +13,16 @@ export type SequenceOfRow = ArrayLike<number>;
  * @throws BackboneError `bad_option` if not even the special tokens fit
  */
 export function truncateRows(sequences: SequenceOfRow, limit: number): number[] {
-  const [first, second, special] = countRows(sequences);
-  const room = requireRoom(limit, special, 0);
-  let [shorter, longer] = first <= second ? [first, second] : [second, first];
+  const { special, first, second } = groupRows(sequences);
+  const room = requireRoom(limit, special.length, 0);
+  let [shorter, longer] = [first.length, second.length].sort((a, b) => a - b) as [number, number];
   if (shorter + longer > room) {
-    longer = Math.max(shorter, room - shorter);
-    if (shorter + longer > room) {
-      shorter = Math.floor(room / 2);
-      longer = room - shorter;
-    }
+    shorter = Math.min(shorter, Math.floor(room / 2));
+    longer = room - shorter;
   }
-  const [keepFirst, keepSecond] = first <= second ? [shorter, longer] : [longer, shorter];
-  return selectRows(sequences, [0, keepFirst], [0, keepSecond]);
+  const [keepFirst, keepSecond] =
+    first.length <= second.length ? [shorter, longer] : [longer, shorter];
+  return inOrder(special, first.slice(0, keepFirst), second.slice(0, keepSecond));
 }
 
 /**
@@ -33,45 +31,27 @@ export function truncateRows(sequences: SequenceOfRow, limit: number): number[] 
  * @throws BackboneError `bad_option` if a window would not advance
  */
 export function windowRows(sequences: SequenceOfRow, limit: number, stride: number): number[][] {
-  const [first, second, special] = countRows(sequences);
-  const isPair = second > 0;
-  const length = isPair ? second : first;
-  const room = requireRoom(limit, special + (isPair ? first : 0), stride);
+  const { special, first, second } = groupRows(sequences);
+  const [whole, cut] = second.length > 0 ? [first, second] : [second, first];
+  const room = requireRoom(limit, special.length + whole.length, stride);
   const windows: number[][] = [];
   for (let start = 0; ; start += room - stride) {
-    const span: Span = [start, start + room];
-    windows.push(
-      isPair ? selectRows(sequences, [0, first], span) : selectRows(sequences, span, [0, 0]),
-    );
-    if (start + room >= length) return windows;
+    windows.push(inOrder(special, whole, cut.slice(start, start + room)));
+    if (start + room >= cut.length) return windows;
   }
 }
 
-type Span = readonly [start: number, end: number];
+function inOrder(...groups: readonly (readonly number[])[]): number[] {
+  return groups.flat().sort((a, b) => a - b);
+}
 
-function selectRows(sequences: SequenceOfRow, first: Span, second: Span): number[] {
-  const rows: number[] = [];
-  const seen = [0, 0];
+function groupRows(sequences: SequenceOfRow) {
+  const groups = { special: [] as number[], first: [] as number[], second: [] as number[] };
   for (let row = 0; row < sequences.length; row++) {
     const sequence = sequences[row]!;
-    if (sequence < 0) {
-      rows.push(row);
-      continue;
-    }
-    const index = seen[sequence]!++;
-    const [start, end] = sequence === 0 ? first : second;
-    if (index >= start && index < end) rows.push(row);
+    (sequence < 0 ? groups.special : sequence === 0 ? groups.first : groups.second).push(row);
   }
-  return rows;
-}
-
-function countRows(sequences: SequenceOfRow): [first: number, second: number, special: number] {
-  let [first, second] = [0, 0];
-  for (let row = 0; row < sequences.length; row++) {
-    if (sequences[row] === 0) first++;
-    else if (sequences[row] === 1) second++;
-  }
-  return [first, second, sequences.length - first - second];
+  return groups;
 }
 
 function requireRoom(limit: number, fixed: number, stride: number): number {

@@ -1,0 +1,2 @@
+/** @module For tests and checks: tiny backbones, and the replay of reference cases. */
+export { checkFixtures, type FixtureResult } from './fixtures.ts';
