@@ -31,6 +31,7 @@ import {
   reduceMean,
   reduceSum,
   relu,
+  repeatLike,
   reshape,
   reshapeLike,
   type Shape,
@@ -314,6 +315,14 @@ describe('reductions and shapes', () => {
       shapes: [[3, 6, 2]],
       declared: [['B', 6, 2]],
       build: ([x]) => slice(mul(x!, x!), 1, start, start + n),
+    })),
+  );
+  property(
+    'repeatLike',
+    'float64',
+    dims.map((a) => ({
+      shapes: [a, [3, 2]],
+      build: ([x, y]) => mul(repeatLike(mul(x!, x!), y!), reduceSum(y!)),
     })),
   );
   property(

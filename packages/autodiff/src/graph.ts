@@ -83,8 +83,8 @@ export class Graph {
   #counter = 0;
 
   /** All values, in the order of their making. */
-  get values(): IterableIterator<Value> {
-    return this.#names.values();
+  get values(): readonly Value[] {
+    return [...this.#names.values()];
   }
 
   /** A value fed at run time. Dimensions are numbers or symbols such as 'B' or 'P+S'. */

@@ -36,6 +36,7 @@ export {
   concat,
   expandLike,
   flatten,
+  repeatLike,
   reshape,
   reshapeLike,
   shapeOf,

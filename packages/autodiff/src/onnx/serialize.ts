@@ -24,7 +24,7 @@ export interface Serialized {
 export function serialize(graph: Graph, outputs: Outputs): Serialized {
   const reachable = reach(Object.values(outputs));
   const nodes = graph.nodes.filter((node) => node.outputs.some((value) => reachable.has(value)));
-  const sources = [...graph.values].filter((value) => reachable.has(value));
+  const sources = graph.values.filter((value) => reachable.has(value));
   const inputs = sources.filter((value) => value.source.kind === 'input');
   const extra: object[] = [];
 

@@ -279,6 +279,13 @@ export function expandLike(x: Value, like: Value): Value {
   return apply(expandInto(like.shape), [x, shapeOf(like)]);
 }
 
+/** Repeats `x` along a new first axis that is as long as the first axis of `like`. */
+export function repeatLike(x: Value, like: Value): Value {
+  const shape = [like.shape[0]!, ...x.shape];
+  const lead = slice(shapeOf(like), 0, 0, 1);
+  return apply(expandInto(shape), [x, x.rank > 0 ? concat([lead, shapeOf(x)], 0) : lead]);
+}
+
 /** Zeros of x's run-time shape, but `length` along `axis`. */
 function expandTo(x: Value, shape: Shape, axis: number, length: number): Value {
   const shapes = shapeOf(x);

@@ -150,7 +150,9 @@ class Replay {
         shape: [batch],
       };
     }
-    const program = await compile(outputs, { externalFolder: weightFolder(this.#backbone.checkpoint) });
+    const program = await compile(outputs, {
+      externalFolder: weightFolder(this.#backbone.checkpoint),
+    });
     const known = Object.fromEntries(
       Object.entries({ ...feeds, use_pooler: this.#poolerSwitch(batch) }).filter(([name]) =>
         program.inputs.has(name),
@@ -257,7 +259,7 @@ class Replay {
     const weights: Record<string, TensorData> = {};
     const originals = new Map<string, CanonicalName>();
     for (const [name, ref] of checkpoint.tensors) {
-            weights[WEIGHT_INPUT + name] = {
+      weights[WEIGHT_INPUT + name] = {
         data: readTensor(ref.file, ref) as Float32Array,
         shape: ref.shape,
       };
