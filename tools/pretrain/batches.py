@@ -1,0 +1,171 @@
+"""Token shards and the batches drawn from them.
+
+Every batch depends on the generator given and nothing else, so a step is repeatable by its seed.
+A batch holds about `tokens` positions, padding included.
+"""
+import json
+import os
+
+import numpy as np
+import torch
+
+from model import BOS, EOS, PAD
+
+FIRST_PIECE = 4
+ALIGN_CAP = 62
+ALIGN_ROWS = 384
+SPAN_CAP = 62
+
+
+class Shard:
+    """Lines of token ids, mapped from disk."""
+
+    def __init__(self, folder, name):
+        path = os.path.join(folder, name)
+        self.tokens = np.memmap(path + '.bin', dtype=np.uint16, mode='r')
+        self.offsets = np.memmap(path + '.idx', dtype=np.int32, mode='r')
+
+    def __len__(self):
+        return len(self.offsets) - 1
+
+    def __getitem__(self, i):
+        return self.tokens[self.offsets[i]:self.offsets[i + 1]]
+
+
+def power_shares(sizes, alpha):
+    """{name: probability}, sizes flattened by the exponent `alpha`."""
+    weights = np.array(list(sizes.values()), dtype=np.float64)
+    weights = (weights / weights.sum()) ** alpha
+    return dict(zip(sizes, weights / weights.sum()))
+
+
+def pack(rows):
+    """Rows of ids -> [rows, longest] int64, padded."""
+    out = np.full((len(rows), max(map(len, rows))), PAD, dtype=np.int64)
+    for i, row in enumerate(rows):
+        out[i, :len(row)] = row
+    return torch.from_numpy(out)
+
+
+def mask_ids(ids, rate, mask_id, vocabulary):
+    """BERT's 80/10/10 masking; returns (input ids, positions to predict). Uses torch's generator."""
+    picked = (ids >= FIRST_PIECE) & (torch.rand(ids.shape) < rate)
+    kind, masked = torch.rand(ids.shape), ids.clone()
+    masked[picked & (kind < 0.8)] = mask_id
+    random = picked & (kind >= 0.9)
+    masked[random] = torch.randint(FIRST_PIECE, vocabulary - 1, (int(random.sum()),))
+    return masked, picked
+
+
+class Batches:
+    """Draws batches from a shard folder.
+
+    alpha: language sampling exponent. source_weight: {source: factor} for parallel pairs.
+    focus: share of monolingual rows that start at a line listed in mono.<lang>.focus (focus.py).
+    """
+
+    def __init__(self, folder, tokens, length, alpha, source_weight=None, focus=0.0):
+        with open(os.path.join(folder, 'meta.json'), encoding='utf-8') as f:
+            self.meta = json.load(f)
+        self.folder, self.tokens, self.length = folder, tokens, length
+        self.mono = {lang: Shard(folder, f'mono.{lang}') for lang in self.meta['mono']}
+        self.mono_share = power_shares({k: len(s.tokens) for k, s in self.mono.items()}, alpha)
+        self.focus_share = focus
+        self.focus = {lang: self.numbers_of(f'mono.{lang}.focus', np.int32) for lang in self.mono} if focus else {}
+        self.pairs, self.pair_chance, sizes = {}, {}, {}
+        for name in self.meta['parallel']:
+            self.pairs[name] = Shard(folder, f'par.{name}.a'), Shard(folder, f'par.{name}.b')
+            weights = self._pair_weights(name, source_weight or {})
+            sizes[name] = weights.sum()
+            self.pair_chance[name] = np.cumsum(weights / weights.sum())
+        self.pair_share = power_shares(sizes, alpha) if sizes else {}
+
+    def numbers_of(self, name, dtype):
+        return np.fromfile(os.path.join(self.folder, name), dtype=dtype)
+
+    def _pair_weights(self, name, source_weight):
+        sources = self.numbers_of(f'par.{name}.src', np.uint8)
+        factors = np.array([source_weight.get(s, 1.0) for s in self.meta['sources']])
+        return factors[sources]
+
+    def unigram(self, most=2_000_000):
+        """Sub-word frequencies under language sampling, to the power 0.75; specials never."""
+        counts = np.ones(self.meta['vocab_size'])
+        for lang, shard in self.mono.items():
+            head = np.bincount(shard.tokens[:most], minlength=len(counts))
+            counts += head / head.sum() * self.mono_share[lang] * 1e7
+        counts = counts ** 0.75
+        counts[:FIRST_PIECE] = 0
+        return torch.from_numpy(counts).float()
+
+    def _choice(self, shares, rng):
+        return list(shares)[rng.choice(len(shares), p=list(shares.values()))]
+
+    def _start(self, lang, rng):
+        starts = self.focus.get(lang)
+        if starts is not None and len(starts) and rng.random() < self.focus_share:
+            return int(starts[rng.integers(len(starts))])
+        return int(rng.integers(len(self.mono[lang])))
+
+    def mono_rows(self, rng):
+        """Consecutive lines of one language a row, joined by </s>, at most `length` ids."""
+        rows = []
+        for _ in range(max(1, self.tokens // self.length)):
+            lang = self._choice(self.mono_share, rng)
+            shard, i, row = self.mono[lang], self._start(lang, rng), [BOS]
+            while len(row) < self.length - 8 and i < len(shard):
+                row.extend(shard[i][:self.length - 1 - len(row)].tolist())
+                row.append(EOS)
+                i += 1
+            rows.append(row)
+        return rows
+
+    def _pair_numbers(self, name, count, rng):
+        return np.searchsorted(self.pair_chance[name], rng.random(count), side='right')
+
+    def tlm_rows(self, rng):
+        """Translation pairs, either side first, as many whole pairs of one language a row as fit."""
+        cap, rows = self.length // 2 - 2, []
+        for _ in range(max(1, self.tokens // self.length)):
+            name, row = self._choice(self.pair_share, rng), [BOS]
+            left, right = self.pairs[name]
+            for i in self._pair_numbers(name, 8, rng):
+                x, y = left[i][:cap].tolist(), right[i][:cap].tolist()
+                if rng.random() < 0.5:
+                    x, y = y, x
+                if len(row) > 1 and len(row) + len(x) + len(y) + 3 > self.length:
+                    break
+                row += x + [EOS, EOS] + y + [EOS]
+            rows.append(row)
+        return rows
+
+    def aligned_rows(self, rng):
+        """(left rows, right rows) of one language pair and similar length, so little is padding."""
+        name = self._choice(self.pair_share, rng)
+        left, right = self.pairs[name]
+        numbers = np.unique(self._pair_numbers(name, 4 * ALIGN_ROWS, rng))
+        both = [(left[i][:ALIGN_CAP].tolist(), right[i][:ALIGN_CAP].tolist()) for i in numbers]
+        both = [(x, y) for x, y in both if x and y and x != y]
+        both.sort(key=lambda xy: max(map(len, xy)))
+        end = int(rng.integers(len(both) // 8, len(both) + 1))
+        width = 2 + max(map(len, both[end - 1]))
+        chosen = both[max(0, end - min(ALIGN_ROWS, self.tokens // (2 * width))):end]
+        return [[BOS] + x + [EOS] for x, _ in chosen], [[BOS] + y + [EOS] for _, y in chosen]
+
+    def span_rows(self, rng):
+        """(spans, the spans that follow them) of one language: neighbours share their topic."""
+        lang = self._choice(self.mono_share, rng)
+        shard, first, second = self.mono[lang], [], []
+        for _ in range(self.tokens // (2 * (SPAN_CAP + 2))):
+            i, spans = self._start(lang, rng), []
+            for _ in range(2):
+                span = [BOS]
+                while len(span) < SPAN_CAP // 2 and i < len(shard):
+                    span.extend(shard[i][:SPAN_CAP - len(span)].tolist())
+                    span.append(EOS)
+                    i += 1
+                spans.append(span)
+            if min(map(len, spans)) > 4:
+                first.append(spans[0])
+                second.append(spans[1])
+        return first, second

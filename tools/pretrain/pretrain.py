@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""Pre-train an encoder on shards: masked LM, translation LM, sentence alignment, next-span contrast.
+
+OUT gets a Hugging Face folder, state.pt (to resume), log.jsonl and run.json (settings, seeds,
+hashes of data and start, tokens and time spent). The same command continues where it stopped;
+every batch and mask depends on seed and step alone. While OUT/../PAUSE (`--pause`) exists the
+run sleeps between steps. SIGTERM and SIGINT save and stop.
+"""
+import argparse
+import json
+import os
+import signal
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import checkpoint
+import corpus
+from batches import Batches, mask_ids, pack
+from model import PAD, Encoder, sentence_vectors
+
+CONTRAST_SCALE = 20
+LOG_EVERY = 25
+PAUSE_SECONDS = 2
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('data', help='shard folder')
+    p.add_argument('--out', required=True, help='run folder')
+    start = p.add_argument_group('start')
+    start.add_argument('--from', dest='start', help='Hugging Face folder to start from (fresh optimizer)')
+    start.add_argument('--branch', help="another run's folder to start from, optimizer and all")
+    start.add_argument('--vectors', help='.npy of sub-word vectors from embed_init.py')
+    start.add_argument('--shape', type=int, nargs=4, default=[256, 6, 4, 1024],
+                       metavar=('HIDDEN', 'LAYERS', 'HEADS', 'FFN'))
+    work = p.add_argument_group('steps')
+    work.add_argument('--steps', type=int, default=10_000)
+    work.add_argument('--tokens', type=int, default=8192, help='positions a step')
+    work.add_argument('--length', type=int, default=128, help='positions a row')
+    work.add_argument('--mono', type=float, default=0.45, help='share of masked LM steps')
+    work.add_argument('--tlm', type=float, default=0.25, help='share of translation LM steps')
+    work.add_argument('--align', type=float, default=0.3, help='share of alignment steps')
+    work.add_argument('--span', type=float, default=0.0, help='share of next-span steps')
+    work.add_argument('--mask', type=float, default=0.2, help='masking rate of the LM steps')
+    work.add_argument('--contrast-mask', type=float, default=0.15,
+                      help='masking rate of one side of contrastive steps; adds masked LM there')
+    work.add_argument('--negatives', type=int, default=3000, help='sampled softmax size; 0 for all')
+    text = p.add_argument_group('text')
+    text.add_argument('--alpha', type=float, default=0.5, help='language sampling exponent')
+    text.add_argument('--focus', type=float, default=0.0, help='share of rows that start at listed lines')
+    text.add_argument('--source-weight', nargs='*', default=[], metavar='SOURCE=FACTOR',
+                      help='sampling factors of parallel sources')
+    rate = p.add_argument_group('rate')
+    rate.add_argument('--lr', type=float, default=1e-3)
+    rate.add_argument('--wd', type=float, default=0.01)
+    rate.add_argument('--warmup', type=int, default=400, help='steps')
+    rate.add_argument('--decay', type=int, default=0, help='steps of linear decay at the end')
+    rate.add_argument('--decay-minutes', type=float, default=0,
+                      help='decay linearly over this wall time from the start of this call, then stop')
+    run = p.add_argument_group('run')
+    run.add_argument('--seed', type=int, default=1)
+    run.add_argument('--threads', type=int, default=2)
+    run.add_argument('--save-minutes', type=float, default=5)
+    run.add_argument('--pause', help='sleep while this file exists; OUT/../PAUSE by default')
+    return p.parse_args()
+
+
+class Trainer:
+    """Model, optimizer, counters, and one method per kind of step."""
+
+    def __init__(self, a):
+        self.a = a
+        self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        factors = {k: float(v) for k, v in (w.split('=') for w in a.source_weight)}
+        self.batches = Batches(a.data, a.tokens, a.length, a.alpha, factors, a.focus)
+        meta = self.batches.meta
+        self.vocabulary, self.mask_id = meta['vocab_size'], meta['mask_id']
+        self.unigram = self.batches.unigram().to(self.device)
+        self.step, self.seen, self.seconds = 0, {}, 0.0
+        torch.manual_seed(a.seed)
+        self.net = self._start().to(self.device)
+        matrices = [q for q in self.net.parameters() if q.dim() > 1]
+        vectors = [q for q in self.net.parameters() if q.dim() <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{'params': matrices, 'weight_decay': a.wd}, {'params': vectors, 'weight_decay': 0}],
+            lr=a.lr, betas=(0.9, 0.98), eps=1e-6)
+        self.state_path = os.path.join(a.out, 'state.pt')
+        for folder in (a.out, a.branch):
+            if folder and os.path.exists(os.path.join(folder, 'state.pt')):
+                self._restore(os.path.join(folder, 'state.pt'))
+                break
+
+    def _start(self):
+        if self.a.start:
+            return checkpoint.load_folder(self.a.start)
+        net = Encoder(self.vocabulary, *self.a.shape)
+        if self.a.vectors:
+            e = torch.from_numpy(np.load(self.a.vectors))
+            net.word.weight.data.copy_(e / e.std() * 0.04 + torch.randn_like(e) * 0.005)
+        return net
+
+    def _restore(self, path):
+        state = torch.load(path, map_location=self.device)
+        self.net.load_state_dict(state['net'])
+        self.optimizer.load_state_dict(state['optimizer'])
+        self.step, self.seen, self.seconds = state['step'], state['seen'], state['seconds']
+
+    def save(self):
+        state = {'net': self.net.state_dict(), 'optimizer': self.optimizer.state_dict(),
+                 'step': self.step, 'seen': self.seen, 'seconds': self.seconds}
+        checkpoint.replace_file(self.state_path, lambda f: torch.save(state, f))
+        checkpoint.save_folder(self.net, self.a.out, os.path.join(self.a.data, 'tokenizer.json'))
+
+    def lm_loss(self, ids, rate):
+        """(loss, hidden states) of masked positions of `ids`."""
+        masked, picked = mask_ids(ids, rate, self.mask_id, self.vocabulary)
+        x = self.net(masked.to(self.device))
+        picked, target = picked.to(self.device), ids.to(self.device)
+        loss = self.net.mlm_loss(x[picked], target[picked], self.unigram, self.a.negatives)
+        return loss, x
+
+    def contrast_loss(self, first, second):
+        """In-batch contrast of paired rows; the second side is masked and predicted too."""
+        a, b = pack(first), pack(second)
+        lm, y = self.lm_loss(b, self.a.contrast_mask)
+        a, b = a.to(self.device), b.to(self.device)
+        x = self.net(a)
+        target, contrast = torch.arange(len(first), device=self.device), 0.0
+        for u, v in zip(sentence_vectors(x, a), sentence_vectors(y, b)):
+            similarity = u @ v.t() * CONTRAST_SCALE
+            contrast = contrast + (F.cross_entropy(similarity, target) + F.cross_entropy(similarity.t(), target)) / 4
+        return contrast, lm, int(a.ne(PAD).sum() + b.ne(PAD).sum())
+
+    def losses(self, kind, rng):
+        """({name: loss}, tokens) of one step."""
+        if kind in ('align', 'span'):
+            draw = self.batches.aligned_rows if kind == 'align' else self.batches.span_rows
+            contrast, lm, count = self.contrast_loss(*draw(rng))
+            return {kind: contrast, f'{kind}_lm': lm}, count
+        ids = pack(self.batches.mono_rows(rng) if kind == 'mono' else self.batches.tlm_rows(rng))
+        return {kind: self.lm_loss(ids, self.a.mask)[0]}, int(ids.ne(PAD).sum())
+
+    def train_step(self, rate):
+        """One optimizer step; returns {name: loss}."""
+        rng = np.random.default_rng((self.a.seed, self.step))
+        torch.manual_seed(self.a.seed * 1_000_003 + self.step)
+        kinds = ('mono', 'tlm', 'align', 'span')
+        shares = np.array([getattr(self.a, k) for k in kinds])
+        kind = kinds[rng.choice(len(kinds), p=shares / shares.sum())]
+        for group in self.optimizer.param_groups:
+            group['lr'] = rate
+        with torch.autocast(self.device, dtype=torch.bfloat16):
+            losses, count = self.losses(kind, rng)
+        self.optimizer.zero_grad(set_to_none=True)
+        sum(losses.values()).backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        self.seen[kind] = self.seen.get(kind, 0) + count
+        return {k: float(v) for k, v in losses.items()}
+
+
+def rate_at(a, step, minutes):
+    """Warm-up, constant, then linear to zero by steps or by wall time."""
+    rate = a.lr * min(1.0, (step + 1) / max(1, a.warmup))
+    if a.decay:
+        rate *= min(1.0, (a.steps - step) / a.decay)
+    if a.decay_minutes:
+        rate *= max(0.0, 1 - minutes / a.decay_minutes)
+    return rate
+
+
+def record(a, trainer, began):
+    """Append this call to run.json."""
+    path = os.path.join(a.out, 'run.json')
+    calls = json.load(open(path, encoding='utf-8'))['calls'] if os.path.exists(path) else []
+    calls = [c for c in calls if c['began'] != began]
+    calls.append({'began': began, 'settings': vars(a), 'steps': trainer.step, 'tokens': trainer.seen,
+                  'seconds': round(trainer.seconds)})
+    weights = os.path.join(a.start, 'model.safetensors') if a.start else None
+    checkpoint.write_json(path, {
+        'calls': calls, 'torch': torch.__version__, 'device': trainer.device,
+        'start_sha256': corpus.sha256(weights) if weights else None,
+        'data': {k: trainer.batches.meta[k] for k in ('text_sha256', 'tokenizer_sha256', 'exclude_sha256', 'mono')},
+    })
+
+
+class Stop:
+    """Set by SIGTERM or SIGINT."""
+
+    def __init__(self):
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, *_):
+        self.asked = True
+
+
+def main():
+    a = arguments()
+    os.makedirs(a.out, exist_ok=True)
+    torch.set_num_threads(a.threads)
+    trainer, stop = Trainer(a), Stop()
+    pause = a.pause or os.path.join(os.path.dirname(os.path.abspath(a.out)), 'PAUSE')
+    began, clock = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), time.monotonic
+    start = saved = clock()
+    sums, worked, tokens = {}, 0.0, sum(trainer.seen.values())
+    log = open(os.path.join(a.out, 'log.jsonl'), 'a', encoding='utf-8')
+    while trainer.step < a.steps and not stop.asked:
+        if os.path.exists(pause):
+            time.sleep(PAUSE_SECONDS)
+            continue
+        minutes = (clock() - start) / 60
+        if a.decay_minutes and minutes >= a.decay_minutes:
+            break
+        before, rate = clock(), rate_at(a, trainer.step, minutes)
+        for name, loss in trainer.train_step(rate).items():
+            sums.setdefault(name, []).append(loss)
+        worked += clock() - before
+        trainer.seconds += clock() - before
+        if trainer.step % LOG_EVERY == 0:
+            total = sum(trainer.seen.values())
+            line = {'step': trainer.step, 'Mtok': round(total / 1e6, 2), 'tok_s': round((total - tokens) / worked),
+                    'rate': round(rate, 7), **{k: round(sum(v) / len(v), 3) for k, v in sorted(sums.items())}}
+            log.write(json.dumps(line) + '\n')
+            log.flush()
+            sums, worked, tokens = {}, 0.0, total
+        if clock() - saved > a.save_minutes * 60:
+            trainer.save()
+            record(a, trainer, began)
+            saved = clock()
+    trainer.save()
+    record(a, trainer, began)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,133 @@
+"""The whole recipe on a toy text folder: python3 -m unittest (from this folder)."""
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+import torch
+
+import checkpoint
+import corpus
+import decontaminate
+from batches import Batches, mask_ids, pack
+from model import BOS, EOS, PAD, Encoder
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+WORDS = {
+    'en': 'the a red green dog cat house river sees likes finds old new big small'.split(),
+    'de': 'der ein rot gruen hund katze haus fluss sieht mag findet alt neu gross klein'.split(),
+}
+PLANTED = 'this exact evaluation sentence was planted in the training text by a careless hand today'
+
+
+def run(script, *arguments):
+    done = subprocess.run([sys.executable, os.path.join(HERE, script), *map(str, arguments)],
+                          capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    return done.returncode, done.stdout, done.stderr
+
+
+def write_corpus(folder):
+    rng = np.random.default_rng(0)
+    picks = [rng.integers(0, 15, size=int(rng.integers(4, 12))) for _ in range(400)]
+    text = {lang: [' '.join(words[i] for i in row) for row in picks] for lang, words in WORDS.items()}
+    os.makedirs(os.path.join(folder, 'parallel'))
+    for lang, lines in text.items():
+        with gzip.open(os.path.join(folder, f'{lang}.txt.gz'), 'wt', encoding='utf-8') as f:
+            f.write('\n'.join([*lines, f'He said: {PLANTED}!', '']) + '\n')
+    with gzip.open(os.path.join(folder, 'parallel', 'en-de.tsv.gz'), 'wt', encoding='utf-8') as f:
+        for i, (x, y) in enumerate(zip(text['en'], text['de'])):
+            f.write(f'{"news" if i % 4 == 0 else "manual"}\t{x}\t{y}\n')
+
+
+class Recipe(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory()
+        at = lambda *parts: os.path.join(cls.scratch.name, *parts)
+        cls.at = staticmethod(at)
+        write_corpus(at('text'))
+        os.makedirs(at('data', 'set'))
+        with open(at('data', 'set', 'en.test.jsonl'), 'w', encoding='utf-8') as f:
+            f.write(json.dumps({'text': PLANTED.title(), 'intent': 'x'}) + '\n')
+        cls.found = run('decontaminate.py', at('text'), at('data'), '--write', at('exclude.json'))
+        for step in (('tokenizer.py', at('text'), at('tok'), '--vocabulary', 120),
+                     ('shards.py', at('text'), at('tok'), at('shards'), '--exclude', at('exclude.json')),
+                     ('focus.py', at('shards'), '--sources', 'news', '--avoid', 'manual')):
+            code, _, errors = run(*step)
+            assert code == 0, errors
+        cls.common = [at('shards'), '--tokens', 256, '--length', 32, '--warmup', 2, '--span', 0.2,
+                      '--focus', 0.5, '--shape', 16, 2, 2, 32, '--negatives', 20, '--threads', 1]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scratch.cleanup()
+
+    def test_decontamination_finds_the_planted_lines_and_then_none(self):
+        code, table, _ = self.found
+        self.assertEqual(code, 1)
+        self.assertIn('| set | 1 | 0 | 0 | 2 |', table)
+        again = run('decontaminate.py', self.at('text'), self.at('data'), '--exclude', self.at('exclude.json'))
+        self.assertEqual(again[0], 0)
+
+    def test_shards_hold_the_text_less_excluded_lines(self):
+        import sentencepiece as spm
+        sp = spm.SentencePieceProcessor(model_file=self.at('tok', 'sentencepiece.model'))
+        batches = Batches(self.at('shards'), 256, 32, 0.5)
+        lines = list(corpus.mono_lines(self.at('text', 'en.txt.gz')))
+        self.assertEqual(len(batches.mono['en']), len(lines) - 1)
+        self.assertEqual(sp.decode(batches.mono['en'][7].tolist()), lines[7][1])
+
+    def test_batches_repeat_by_seed_and_fit(self):
+        batches = Batches(self.at('shards'), 256, 32, 0.5, {'manual': 0.0}, 0.5)
+        for draw in (batches.mono_rows, batches.tlm_rows):
+            rows = draw(np.random.default_rng(3))
+            self.assertEqual(rows, draw(np.random.default_rng(3)))
+            self.assertTrue(all(r[0] == BOS and r[-1] == EOS and len(r) <= 32 for r in rows))
+        left, right = batches.aligned_rows(np.random.default_rng(3))
+        self.assertEqual(len(left), len(right))
+        self.assertLessEqual((pack(left).numel() + pack(right).numel()), 256 * 1.2)
+        news = {tuple(batches.pairs['en-de'][0][i].tolist()) for i in range(0, 400, 4)}
+        self.assertTrue(all(tuple(r[1:-1]) in news for r in left))
+
+    def test_masking_spares_specials(self):
+        torch.manual_seed(0)
+        ids = pack([[BOS, 9, 8, 7, 6, EOS], [BOS, 5, EOS]] * 200)
+        masked, picked = mask_ids(ids, 0.5, 119, 120)
+        self.assertFalse(bool(picked[(ids == BOS) | (ids == EOS) | (ids == PAD)].any()))
+        self.assertTrue(torch.equal(masked[~picked], ids[~picked]))
+        self.assertAlmostEqual(float((masked[picked] == 119).float().mean()), 0.8, delta=0.06)
+
+    def test_a_resumed_run_equals_an_uninterrupted_one(self):
+        for folder, counts in (('whole', [8]), ('parts', [5, 8])):
+            for steps in counts:
+                code, _, errors = run('pretrain.py', *self.common, '--out', self.at(folder), '--steps', steps)
+                self.assertEqual(code, 0, errors)
+        self.assertEqual(corpus.sha256(self.at('whole', 'model.safetensors')),
+                         corpus.sha256(self.at('parts', 'model.safetensors')))
+        record = json.load(open(self.at('parts', 'run.json'), encoding='utf-8'))
+        self.assertEqual([c['settings']['steps'] for c in record['calls']], [5, 8])
+
+    def test_start_from_a_folder_and_export_in_half_precision(self):
+        net = Encoder(120, 16, 2, 2, 32)
+        checkpoint.save_folder(net, self.at('start'), self.at('tok', 'tokenizer.json'), 'F16')
+        code, _, errors = run('pretrain.py', *self.common, '--out', self.at('from'),
+                              '--from', self.at('start'), '--steps', 0)
+        self.assertEqual(code, 0, errors)
+        code, _, errors = run('export.py', self.at('from'), self.at('tok'), self.at('export'))
+        self.assertEqual(code, 0, errors)
+        self.assertEqual(corpus.sha256(self.at('start', 'model.safetensors')),
+                         corpus.sha256(self.at('export', 'model.safetensors')))
+
+
+class Units(unittest.TestCase):
+    def test_words_keep_their_marks_and_characters_stand_alone(self):
+        self.assertEqual(decontaminate.units('हिन्दी, भाषा!'), ['हिन्दी', 'भाषा'])
+        self.assertEqual(decontaminate.units('東京2020 Café'), ['東', '京', '2020', 'café'])
+
+
+if __name__ == '__main__':
+    unittest.main()
