@@ -13,9 +13,11 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { elementCount, readFloat32, readHeader, type TensorData } from '@polyprompt/safetensors';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { WeightDtype } from './checkpoint.ts';
 import { type Family, parseConfig } from './config.ts';
+import { BackboneError } from './errors.ts';
 import { type CanonicalName, expectedTensors, poolerTensors } from './names.ts';
 import { openBackbone } from './open.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
@@ -295,6 +297,34 @@ describe('folders that cannot be opened', () => {
     writeFileSync(path, larger);
     expect(tokenizer).toThrow(
       withCode('bad_tokenizer', /200 tokens, more than the \d+ of config\.json/),
+    );
+  });
+});
+
+describe('damaged files', () => {
+  it.each([
+    ['config.json', 600],
+    ['tokenizer.json', 6000],
+    ['model.safetensors', 4000],
+  ])('never end in anything but a BackboneError (%s)', (name, size) => {
+    const dir = tiny({ family: 'bert' });
+    const original = readFileSync(join(dir, name));
+    const damage = fc.record({
+      at: fc.nat(Math.min(size, original.length) - 1),
+      remove: fc.nat(40),
+      insert: fc.uint8Array({ maxLength: 3 }),
+    });
+    fc.assert(
+      fc.property(damage, ({ at, remove, insert }) => {
+        const rest = original.subarray(at + remove);
+        writeFileSync(join(dir, name), Buffer.concat([original.subarray(0, at), insert, rest]));
+        try {
+          openBackbone(dir).tokenizer();
+        } catch (error) {
+          expect(error).toBeInstanceOf(BackboneError);
+        }
+      }),
+      { numRuns: 150 },
     );
   });
 });

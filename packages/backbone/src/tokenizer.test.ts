@@ -18,6 +18,17 @@ function tiny(family: Family, words: string[] = []): Tokenizer {
   return Tokenizer.open(dir);
 }
 
+/** A tiny folder whose tokenizer.json has been changed. */
+function edited(family: Family, edit: (json: Record<string, unknown>) => void): string {
+  const dir = temporaryFolder();
+  writeTinyBackbone(dir, { family });
+  const path = join(dir, 'tokenizer.json');
+  const json = JSON.parse(readFileSync(path, 'utf8'));
+  edit(json);
+  writeFileSync(path, JSON.stringify(json));
+  return dir;
+}
+
 const tokens = (tokenizer: Tokenizer, encoding: Encoding) =>
   encoding.ids.map((id) => tokenizer.tokenOf(id));
 
@@ -128,22 +139,37 @@ describe('encode', () => {
   });
 
   it('ignores the truncation and padding that tokenizer.json asks for', async () => {
-    const dir = temporaryFolder();
-    writeTinyBackbone(dir, { family: 'bert' });
-    const path = join(dir, 'tokenizer.json');
-    writeFileSync(
-      path,
-      JSON.stringify({
-        ...JSON.parse(readFileSync(path, 'utf8')),
-        truncation: { direction: 'Right', max_length: 8, strategy: 'LongestFirst', stride: 0 },
-        padding: {
+    const tokenizer = Tokenizer.open(
+      edited('bert', (json) => {
+        json.truncation = {
+          direction: 'Right',
+          max_length: 8,
+          strategy: 'LongestFirst',
+          stride: 0,
+        };
+        json.padding = {
           ...{ strategy: { Fixed: 16 }, direction: 'Right', pad_to_multiple_of: null },
           ...{ pad_id: 0, pad_type_id: 0, pad_token: '[PAD]' },
-        },
+        };
       }),
     );
-    const [short, long] = await Tokenizer.open(dir).encodeBatch(['a', 'b '.repeat(30)]);
+    const [short, long] = await tokenizer.encodeBatch(['a', 'b '.repeat(30)]);
     expect([short!.length, long!.length]).toEqual([3, 32]);
+  });
+
+  it('refuses a template with an undefined token, on which the native library would abort', () => {
+    const dir = edited('roberta', (json) => {
+      json.post_processor = {
+        type: 'Sequence',
+        processors: [{ ...(json.post_processor as object), special_tokens: {} }],
+      };
+    });
+    expect(() => Tokenizer.open(dir)).toThrow(
+      expect.objectContaining({
+        code: 'bad_tokenizer',
+        message: expect.stringContaining('its template uses "<s>"'),
+      }),
+    );
   });
 });
 
@@ -233,6 +259,16 @@ describe('offsets', () => {
     const encoding = await tokenizer.encode(text);
     const found = pieces(text, encoding);
     for (const piece of ['😀', 'e\u0301', 'ﬁ', '한', 'ｶﾞ']) expect(found).toContain(piece);
+  });
+
+  it('leaves out the space in front of a word', async () => {
+    const dir = edited('xglm', (json) => {
+      json.pre_tokenizer = json.decoder;
+    });
+    const encoding = await Tokenizer.open(dir).encode('ab cd');
+    expect(pieces('ab cd', encoding)).toEqual(['a', 'a', 'b', '', 'c', 'd']);
+    const [words] = await Tokenizer.open(dir).encodeWords([['ab', 'cd']]);
+    expect(words!.wordIds.slice(1)).toEqual([0, 0, 0, 1, 1, 1]);
   });
 
   it.each<Family>(['roberta', 'bert'])(

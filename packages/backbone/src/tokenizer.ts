@@ -3,11 +3,12 @@
 // the process when given a limit it cannot keep; it does not take words that are already split; and its
 // batches take no pairs, while single calls run on the same threads just as fast.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { type Encoding, type LimitOptions, makeEncoding, type WordSpans } from './encoding.ts';
 import { BackboneError } from './errors.ts';
+import { checkTemplates } from './tokenizer-check.ts';
 
 export type TextInput = string | readonly [text: string, textPair: string];
 
@@ -58,7 +59,11 @@ export class Tokenizer {
         `${dir} has no tokenizer.json; write one there, in that folder: python3 -c "from transformers import AutoTokenizer; AutoTokenizer.from_pretrained('.').save_pretrained('.')"`,
       );
     }
-    const native = attempt(path, () => NativeTokenizer.fromFile(path));
+    const native = attempt(path, () => {
+      const text = readFileSync(path, 'utf8');
+      checkTemplates(JSON.parse(text));
+      return NativeTokenizer.fromString(text);
+    });
     native.disableTruncation();
     native.disablePadding();
     return new Tokenizer(path, native);
