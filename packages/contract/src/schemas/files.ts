@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { LIMITS } from '../limits.ts';
+import { deletedOf, idOf, listOf, Order, pageQuery, Task, Timestamp } from './common.ts';
+
+export const FileId = idOf('file').meta({ id: 'FileId' });
+const Filename = z.string().min(1).max(LIMITS.filenameLength);
+const UploadPurpose = z.literal('fine-tune');
+
+export const FileObject = z
+  .object({
+    id: FileId,
+    object: z.literal('file'),
+    bytes: z.int().nonnegative(),
+    created_at: Timestamp,
+    filename: z.string(),
+    purpose: z.enum(['fine-tune', 'fine-tune-results']),
+    status: z
+      .enum(['uploaded', 'processed', 'error'])
+      .describe(
+        'uploaded: bytes or checks outstanding; processed: ready; error: see status_details.',
+      ),
+    expires_at: Timestamp.optional(),
+    status_details: z.string().optional(),
+  })
+  .meta({ id: 'File' });
+export type FileObject = z.infer<typeof FileObject>;
+
+export const FileList = listOf('FileList', FileObject);
+export const FileDeleted = deletedOf('FileDeleted', 'file');
+
+export const FileListQuery = pageQuery(LIMITS.filesPage).extend({
+  order: Order,
+  purpose: z.string().optional(),
+});
+
+const { min: shortest, max: longest } = LIMITS.fileExpirySeconds;
+
+/** The fields of the multipart form besides `file`, after `nestFields`. */
+export const FileCreateFields = z.object({
+  purpose: UploadPurpose,
+  expires_after: z
+    .object({
+      anchor: z.literal('created_at'),
+      seconds: z.coerce.number().int().min(shortest).max(longest),
+    })
+    .optional(),
+});
+
+export const FileCreateForm = FileCreateFields.extend({ file: z.file() }).meta({
+  id: 'FileCreateForm',
+  description: `The file may have up to ${LIMITS.uploadBytes} bytes.`,
+});
+
+export const PresignRequest = z
+  .strictObject({
+    filename: Filename,
+    purpose: UploadPurpose,
+    bytes: z.int().min(1).max(LIMITS.uploadBytes),
+  })
+  .meta({ id: 'PresignRequest' });
+
+export const PresignedUpload = z
+  .object({
+    object: z.literal('file.upload'),
+    file: FileObject.describe(
+      'Already has its id; it becomes processed once its bytes have arrived.',
+    ),
+    method: z.literal('PUT'),
+    url: z.url(),
+    headers: z.record(z.string(), z.string()).describe('To be sent with the PUT, unchanged.'),
+    expires_at: Timestamp,
+  })
+  .meta({ id: 'PresignedUpload' });
+
+export const ValidateRequest = z
+  .strictObject({ file_id: FileId, task: Task })
+  .meta({ id: 'ValidateRequest' });
+export const ValidateFields = z.object({ task: Task });
+export const ValidateForm = ValidateFields.extend({ file: z.file() }).meta({ id: 'ValidateForm' });
+
+export const DataIssue = z
+  .object({
+    code: z.string(),
+    line: z.int().min(1).nullable(),
+    path: z.string().optional(),
+    message: z.string(),
+    excerpt: z.string().optional(),
+    suggestion: z.string().optional(),
+  })
+  .meta({ id: 'DataIssue', description: 'One problem of a data file, by line.' });
+
+export const ValidationReport = z
+  .object({
+    object: z.literal('file.validation'),
+    valid: z.boolean(),
+    task: Task,
+    examples: z.int().nonnegative(),
+    labels: z.record(z.string(), z.int().nonnegative()).describe('Examples per label.'),
+    languages: z.record(z.string(), z.int().nonnegative()).describe('Examples per language.'),
+    issue_count: z.int().nonnegative(),
+    issues: z.array(DataIssue).max(LIMITS.reportedIssues),
+  })
+  .meta({ id: 'ValidationReport' });
+export type ValidationReport = z.infer<typeof ValidationReport>;
