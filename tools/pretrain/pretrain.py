@@ -176,7 +176,10 @@ def rate_at(a, step, minutes):
 def record(a, trainer, began):
     """Append this call to run.json."""
     path = os.path.join(a.out, 'run.json')
-    calls = json.load(open(path, encoding='utf-8'))['calls'] if os.path.exists(path) else []
+    calls = []
+    if os.path.exists(path):
+        with open(path, encoding='utf-8') as f:
+            calls = json.load(f)['calls']
     calls = [c for c in calls if c['began'] != began]
     calls.append({'began': began, 'settings': vars(a), 'steps': trainer.step, 'tokens': trainer.seen,
                   'seconds': round(trainer.seconds)})

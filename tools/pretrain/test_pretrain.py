@@ -21,6 +21,7 @@ WORDS = {
     'en': 'the a red green dog cat house river sees likes finds old new big small'.split(),
     'de': 'der ein rot gruen hund katze haus fluss sieht mag findet alt neu gross klein'.split(),
 }
+VOCABULARY = 70
 PLANTED = 'this exact evaluation sentence was planted in the training text by a careless hand today'
 
 
@@ -54,7 +55,7 @@ class Recipe(unittest.TestCase):
         with open(at('data', 'set', 'en.test.jsonl'), 'w', encoding='utf-8') as f:
             f.write(json.dumps({'text': PLANTED.title(), 'intent': 'x'}) + '\n')
         cls.found = run('decontaminate.py', at('text'), at('data'), '--write', at('exclude.json'))
-        for step in (('tokenizer.py', at('text'), at('tok'), '--vocabulary', 120),
+        for step in (('tokenizer.py', at('text'), at('tok'), '--vocabulary', VOCABULARY),
                      ('shards.py', at('text'), at('tok'), at('shards'), '--exclude', at('exclude.json')),
                      ('focus.py', at('shards'), '--sources', 'news', '--avoid', 'manual')):
             code, _, errors = run(*step)
@@ -96,10 +97,10 @@ class Recipe(unittest.TestCase):
     def test_masking_spares_specials(self):
         torch.manual_seed(0)
         ids = pack([[BOS, 9, 8, 7, 6, EOS], [BOS, 5, EOS]] * 200)
-        masked, picked = mask_ids(ids, 0.5, 119, 120)
+        masked, picked = mask_ids(ids, 0.5, VOCABULARY - 1, VOCABULARY)
         self.assertFalse(bool(picked[(ids == BOS) | (ids == EOS) | (ids == PAD)].any()))
         self.assertTrue(torch.equal(masked[~picked], ids[~picked]))
-        self.assertAlmostEqual(float((masked[picked] == 119).float().mean()), 0.8, delta=0.06)
+        self.assertAlmostEqual(float((masked[picked] == VOCABULARY - 1).float().mean()), 0.8, delta=0.06)
 
     def test_a_resumed_run_equals_an_uninterrupted_one(self):
         for folder, counts in (('whole', [8]), ('parts', [5, 8])):
@@ -108,11 +109,11 @@ class Recipe(unittest.TestCase):
                 self.assertEqual(code, 0, errors)
         self.assertEqual(corpus.sha256(self.at('whole', 'model.safetensors')),
                          corpus.sha256(self.at('parts', 'model.safetensors')))
-        record = json.load(open(self.at('parts', 'run.json'), encoding='utf-8'))
-        self.assertEqual([c['settings']['steps'] for c in record['calls']], [5, 8])
+        with open(self.at('parts', 'run.json'), encoding='utf-8') as f:
+            self.assertEqual([c['settings']['steps'] for c in json.load(f)['calls']], [5, 8])
 
     def test_start_from_a_folder_and_export_in_half_precision(self):
-        net = Encoder(120, 16, 2, 2, 32)
+        net = Encoder(VOCABULARY, 16, 2, 2, 32)
         checkpoint.save_folder(net, self.at('start'), self.at('tok', 'tokenizer.json'), 'F16')
         code, _, errors = run('pretrain.py', *self.common, '--out', self.at('from'),
                               '--from', self.at('start'), '--steps', 0)
