@@ -7,9 +7,18 @@
  * `sweep` removes those at start.
  */
 import { randomUUID } from 'node:crypto';
-import { createReadStream, mkdirSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  unlinkSync,
+} from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** Bodies up to this many bytes are stored inside the database. */
 export const INLINE_BYTES = 128 * 1024;
@@ -35,7 +44,8 @@ export class BlobStore {
   /** @param dir folder for large bodies; null keeps everything inline (a store in memory). */
   constructor(dir: string | null) {
     this.#dir = dir;
-    if (dir !== null) mkdirSync(dir, { recursive: true, mode: 0o700 });
+    if (dir !== null && mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined)
+      syncDir(dirname(dir));
   }
 
   /** Persists the bytes of `source`; leaves nothing behind if it throws. The chunk is durable but unreferenced. */
@@ -59,7 +69,7 @@ export class BlobStore {
       await handle.sync();
       await handle.close();
       handle = undefined;
-      await this.#syncDir();
+      syncDir(this.#dir as string);
       return { size, data: null, file };
     } catch (error) {
       await handle?.close();
@@ -120,14 +130,15 @@ export class BlobStore {
       if (this.#doomed.delete(file)) this.remove([file]);
     }
   }
+}
 
-  async #syncDir(): Promise<void> {
-    const dir = await open(this.#dir as string, 'r');
-    try {
-      await dir.sync();
-    } finally {
-      await dir.close();
-    }
+/** Makes the names in a folder durable. */
+function syncDir(dir: string): void {
+  const handle = openSync(dir, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
   }
 }
 
