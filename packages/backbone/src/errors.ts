@@ -17,7 +17,8 @@ export type BackboneErrorCode =
   | 'prompt_too_long'
   | 'bad_option'
   | 'changed_while_reading'
-  | 'folder_exists';
+  | 'folder_exists'
+  | 'device_unavailable';
 
 /** The error type of this package; the message says what is wrong, which value, and what to do. */
 export class BackboneError extends Error {

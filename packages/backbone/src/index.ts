@@ -10,15 +10,47 @@ export {
   usableTokens,
 } from './config.ts';
 export { writeBackbone } from './convert.ts';
+export {
+  DEVICE_CHOICES,
+  type Device,
+  type DeviceChoice,
+  providersOf,
+  resolveDevice,
+} from './device.ts';
 export type { Encoding, LimitOptions, Offset } from './encoding.ts';
 export type { BackboneErrorCode } from './errors.ts';
 export { BackboneError } from './errors.ts';
 export type { FingerprintOptions } from './fingerprint.ts';
 export { defaultCacheDir, fingerprintOf } from './fingerprint.ts';
+export {
+  type PoolingRule,
+  poolWeights,
+  type TokenBatch,
+  type TokenRow,
+  tokenBatch,
+} from './graphs/batch.ts';
+export type { PositionRule } from './graphs/positions.ts';
+export { type PromptKind, type ServingGraph, servingGraph } from './graphs/serving.ts';
+export {
+  GRADIENT,
+  type LossKind,
+  type TrainingGraph,
+  type TrainingGraphOptions,
+  type TuningMethod,
+  trainingGraph,
+} from './graphs/training.ts';
+export { WEIGHT_INPUT, weightFolder } from './graphs/weights.ts';
 export type { CanonicalName, ExpectedTensor } from './names.ts';
 export { expectedTensors, poolerTensors } from './names.ts';
 export type { Backbone, OpenOptions } from './open.ts';
 export { openBackbone } from './open.ts';
+export {
+  Predictor,
+  type PredictorOptions,
+  type PredictRow,
+  type PromptTensors,
+  type RowLogits,
+} from './predictor.ts';
 export type { SpecialIds, TextInput } from './tokenizer.ts';
 export { Tokenizer } from './tokenizer.ts';
 export type { TensorRef, WeightFile } from './weight-files.ts';

@@ -73,3 +73,25 @@ function paddingAt(spec: BackboneSpec, first: number, offset: number): number {
   if (spec.family === 'roberta') return spec.padId;
   return Math.min(Math.max(0, first + offset), spec.maxPositions - 1);
 }
+
+/** Which state of a row the head reads: the first token's, the last one's, or their mean. */
+export type PoolingRule = 'first' | 'pooler' | 'mean' | 'last';
+
+/**
+ * The weights [B, T] that make a row's pooled state out of its token states. Prompt positions and
+ * padding have no weight; `pooler` reads the first token, the graph does the rest.
+ */
+export function poolWeights(
+  rows: readonly { readonly ids: readonly number[]; readonly pooling: PoolingRule }[],
+  total: number,
+  softLength = 0,
+): TensorData {
+  const data = new Float32Array(rows.length * total);
+  rows.forEach(({ ids, pooling }, b) => {
+    const start = b * total + softLength;
+    const last = start + ids.length - 1;
+    if (pooling === 'mean') data.fill(1 / ids.length, start, last + 1);
+    else data[pooling === 'last' ? last : start] = 1;
+  });
+  return { data, shape: [rows.length, total] };
+}

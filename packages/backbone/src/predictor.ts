@@ -1,0 +1,230 @@
+/**
+ * Logits for one batch of rows, each with a prompt of its own: assembles the serving graph's inputs
+ * (stacking, padding and masking prompts and heads) and takes the results apart again. It knows
+ * neither tasks nor tenants; batching policy lies with the caller.
+ */
+import { compile, type Program, type TensorData } from '@polyprompt/autodiff';
+import { type Device, type DeviceChoice, providersOf, resolveDevice } from './device.ts';
+import { type PoolingRule, poolWeights, type TokenRow, tokenBatch } from './graphs/batch.ts';
+import type { PositionRule } from './graphs/positions.ts';
+import { type PromptKind, servingGraph } from './graphs/serving.ts';
+import { weightFolder } from './graphs/weights.ts';
+import type { Backbone } from './open.ts';
+
+interface Tensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** The numbers of a prompt; @polyprompt/prompts' Prompt is one. */
+export interface PromptTensors {
+  /** [layers, 2, heads, P, headDim] */
+  readonly prefix?: Tensor;
+  /** [P, hidden] */
+  readonly softPrompt?: Tensor;
+  /** [hidden, C] */
+  readonly headWeight: Tensor;
+  /** [C] */
+  readonly headBias: Tensor;
+  readonly pooling: PoolingRule;
+  readonly positions: PositionRule;
+}
+
+export interface PredictRow {
+  readonly ids: readonly number[];
+  readonly typeIds?: readonly number[];
+  readonly prompt: PromptTensors;
+}
+
+export interface RowLogits {
+  readonly classes: number;
+  /** [C] */
+  readonly pooled: Float32Array;
+  /** [tokens of the row, C] */
+  readonly tokens: Float32Array;
+}
+
+export interface PredictorOptions {
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+}
+
+export class Predictor {
+  readonly backbone: Backbone;
+  readonly device: Device;
+  readonly #threads: number | undefined;
+  readonly #programs = new Map<PromptKind, Promise<Program>>();
+
+  /** @throws BackboneError `device_unavailable` */
+  constructor(backbone: Backbone, { device = 'auto', threads }: PredictorOptions = {}) {
+    this.backbone = backbone;
+    this.device = resolveDevice(device);
+    this.#threads = threads;
+  }
+
+  /**
+   * Runs rows as one batch (two when some have soft prompts and others do not). Blocks the thread
+   * while it computes.
+   */
+  async predict(rows: readonly PredictRow[]): Promise<RowLogits[]> {
+    const results: RowLogits[] = new Array(rows.length);
+    for (const soft of [false, true]) {
+      const chosen = rows.flatMap((row, i) => (usesSoft(row.prompt) === soft ? [i] : []));
+      if (chosen.length === 0) continue;
+      const logits = await this.#run(
+        chosen.map((i) => rows[i]!),
+        soft,
+      );
+      chosen.forEach((at, i) => {
+        results[at] = logits[i]!;
+      });
+    }
+    return results;
+  }
+
+  /** Builds the program for a kind of prompts now instead of at the first batch that needs it. */
+  async warm(kind: PromptKind = 'prefix'): Promise<void> {
+    await this.#program(kind);
+  }
+
+  async release(): Promise<void> {
+    for (const program of this.#programs.values()) await (await program).release();
+    this.#programs.clear();
+  }
+
+  #program(kind: PromptKind): Promise<Program> {
+    let program = this.#programs.get(kind);
+    if (!program) {
+      const { spec, checkpoint } = this.backbone;
+      program = compile(servingGraph(spec, checkpoint, kind).outputs, {
+        externalFolder: weightFolder(checkpoint),
+        providers: providersOf(this.device),
+        ...(this.#threads ? { threads: this.#threads } : {}),
+      });
+      this.#programs.set(kind, program);
+    }
+    return program;
+  }
+
+  async #run(rows: readonly PredictRow[], soft: boolean): Promise<RowLogits[]> {
+    const prompts = [...new Set(rows.map(({ prompt }) => prompt))];
+    const length = prompts.reduce((longest, prompt) => Math.max(longest, lengthOf(prompt)), 0);
+    const kind: PromptKind = length === 0 ? 'none' : soft ? 'soft' : 'prefix';
+    const program = await this.#program(kind);
+    const softLength = soft ? length : 0;
+    const tokens = tokenBatch(this.backbone.spec, rows.map(tokenRow), softLength);
+    const total = tokens.attention_mask.shape[1]!;
+    const pooled = rows.map(({ ids, prompt }) => ({ ids, pooling: prompt.pooling }));
+    const index = new Map(prompts.map((prompt, n) => [prompt, BigInt(n)]));
+    const feeds: Record<string, TensorData> = {
+      ...tokens,
+      pool_weights: poolWeights(pooled, total, softLength),
+      prompt_index: {
+        data: BigInt64Array.from(rows, ({ prompt }) => index.get(prompt)!),
+        shape: [rows.length],
+      },
+      ...heads(prompts, this.backbone.spec.hidden),
+      ...(kind === 'prefix' ? prefixes(prompts, length) : {}),
+      ...(kind === 'soft' ? softPrompts(prompts, length) : {}),
+    };
+    if (this.backbone.checkpoint.hasPooler) {
+      const use = Uint8Array.from(rows, ({ prompt }) => Number(prompt.pooling === 'pooler'));
+      feeds.use_pooler = { data: use, shape: [rows.length, 1] };
+    }
+    const result = await program.run(feeds);
+    return rows.map((row, b) => rowLogits(row, b, result, total, softLength));
+  }
+}
+
+function usesSoft(prompt: PromptTensors): boolean {
+  // A soft prompt that was compiled into a prefix (causal decoders) is served as one.
+  return prompt.softPrompt !== undefined && prompt.prefix === undefined;
+}
+
+function lengthOf(prompt: PromptTensors): number {
+  return prompt.prefix?.shape[3] ?? prompt.softPrompt?.shape[0] ?? 0;
+}
+
+function tokenRow({ ids, typeIds, prompt }: PredictRow): TokenRow {
+  const { positions } = prompt;
+  return { ids, ...(typeIds ? { typeIds } : {}), promptLength: lengthOf(prompt), positions };
+}
+
+/** Heads side by side, padded to the largest number of classes. */
+function heads(prompts: readonly PromptTensors[], hidden: number): Record<string, TensorData> {
+  const classes = Math.max(...prompts.map(({ headBias }) => headBias.data.length));
+  const weight = new Float32Array(prompts.length * hidden * classes);
+  const bias = new Float32Array(prompts.length * classes);
+  prompts.forEach(({ headWeight, headBias }, n) => {
+    const own = headBias.data.length;
+    bias.set(headBias.data, n * classes);
+    for (let h = 0; h < hidden; h++) {
+      const row = headWeight.data.subarray(h * own, (h + 1) * own);
+      weight.set(row, (n * hidden + h) * classes);
+    }
+  });
+  return {
+    head_weight: { data: weight, shape: [prompts.length, hidden, classes] },
+    head_bias: { data: bias, shape: [prompts.length, classes] },
+  };
+}
+
+/** Prefixes side by side, padded at the end to the longest and masked there. */
+function prefixes(prompts: readonly PromptTensors[], length: number): Record<string, TensorData> {
+  const example = prompts.find(({ prefix }) => prefix)!.prefix!;
+  const [layers, , heads, , headDim] = example.shape as [number, 2, number, number, number];
+  const blocks = layers * 2 * heads;
+  const data = new Float32Array(prompts.length * blocks * length * headDim);
+  const mask = new Float32Array(prompts.length * length);
+  prompts.forEach(({ prefix }, n) => {
+    if (!prefix) return;
+    const own = prefix.shape[3]!;
+    mask.fill(1, n * length, n * length + own);
+    if (own === length) {
+      data.set(prefix.data, n * blocks * length * headDim);
+      return;
+    }
+    for (let block = 0; block < blocks; block++) {
+      const part = prefix.data.subarray(block * own * headDim, (block + 1) * own * headDim);
+      data.set(part, (n * blocks + block) * length * headDim);
+    }
+  });
+  return {
+    prefix: { data, shape: [prompts.length, layers, 2, heads, length, headDim] },
+    prefix_mask: { data: mask, shape: [prompts.length, length] },
+  };
+}
+
+/** Soft prompts side by side, padded in front (see tokenBatch). */
+function softPrompts(
+  prompts: readonly PromptTensors[],
+  length: number,
+): Record<string, TensorData> {
+  const hidden = prompts.find(({ softPrompt }) => softPrompt)!.softPrompt!.shape[1]!;
+  const data = new Float32Array(prompts.length * length * hidden);
+  prompts.forEach((prompt, n) => {
+    if (!prompt.softPrompt) return;
+    const missing = length - prompt.softPrompt.shape[0]!;
+    data.set(prompt.softPrompt.data, (n * length + missing) * hidden);
+  });
+  return { soft_prompt: { data, shape: [prompts.length, length, hidden] } };
+}
+
+function rowLogits(
+  { ids, prompt }: PredictRow,
+  b: number,
+  result: Readonly<Record<string, TensorData>>,
+  total: number,
+  softLength: number,
+): RowLogits {
+  const classes = prompt.headBias.data.length;
+  const padded = result.pooled_logits!.shape[1]!;
+  const pooledLogits = result.pooled_logits!.data as Float32Array;
+  const tokenLogits = result.token_logits!.data as Float32Array;
+  const tokens = new Float32Array(ids.length * classes);
+  for (let t = 0; t < ids.length; t++) {
+    const at = (b * total + softLength + t) * padded;
+    tokens.set(tokenLogits.subarray(at, at + classes), t * classes);
+  }
+  return { classes, pooled: pooledLogits.slice(b * padded, b * padded + classes), tokens };
+}
