@@ -1,8 +1,8 @@
 // What a task is: how its files are read, how a text becomes rows for the backbone, how logits become
 // answers and answers become scores. One folder per task; nothing here knows a model or a file system.
 
+import type { DatasetIssue } from './datasets/issue.ts';
 import type { DatasetReport, DatasetSource, ParseOptions } from './datasets/report.ts';
-import type { DatasetIssue } from './issues/issue.ts';
 
 export const TASK_NAMES = [
   'text-classification',
@@ -42,7 +42,10 @@ export interface Task<T extends TaskTypes> {
   readonly metric: string;
 
   /** Reads and checks a whole file. Never throws for bad data: every problem is an issue. */
-  parse(source: DatasetSource, options?: ParseOptions): DatasetReport<Example<T['input'], T['gold']>>;
+  parse(
+    source: DatasetSource,
+    options?: ParseOptions,
+  ): DatasetReport<Example<T['input'], T['gold']>>;
 
   /** The labels of the data in a stable order (by code point), one class of the head each. */
   labels(examples: readonly Example<T['input'], T['gold']>[]): string[];
@@ -75,7 +78,7 @@ export interface Task<T extends TaskTypes> {
 
   /**
    * Scores answers, in the order of the examples.
-   * @throws TaskError `length_mismatch`
+   * @throws TaskError `length_mismatch` or `unknown_label`
    */
   evaluate(
     examples: readonly Example<T['input'], T['gold']>[],

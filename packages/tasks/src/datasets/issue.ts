@@ -1,0 +1,94 @@
+// What can be wrong with a dataset: a union discriminated by `code`, in the manner of zod's issues.
+
+/** What each code carries besides the fields of every issue. */
+export interface IssueDetails {
+  file_too_large: { readonly limit: number };
+  damaged_gzip: unknown;
+  not_text: unknown;
+  empty_file: unknown;
+  invalid_utf8: { readonly byteOffset: number };
+  malformed_json: unknown;
+  malformed_csv: unknown;
+  no_header: { readonly columns: readonly string[] };
+  missing_column: { readonly columns: readonly string[] };
+  ambiguous_column: { readonly columns: readonly string[] };
+  wrong_column_count: { readonly count: number; readonly expected: number };
+  wrong_type: unknown;
+  missing_text: unknown;
+  empty_text: unknown;
+  text_too_long: { readonly length: number; readonly limit: number };
+  too_many_tokens: { readonly tokens: number; readonly limit: number };
+  missing_label: unknown;
+  label_too_long: { readonly length: number; readonly limit: number };
+  unknown_label: { readonly label: string };
+  label_only_in_dev: { readonly label: string; readonly count: number };
+  single_label: { readonly label: string };
+  too_many_labels: { readonly count: number; readonly limit: number };
+  whitespace_label: { readonly label: string };
+  few_examples_for_label: {
+    readonly label: string;
+    readonly count: number;
+    readonly limit: number;
+  };
+  duplicate_row: { readonly firstLine: number };
+  conflicting_labels: { readonly firstLine: number; readonly labels: readonly [string, string] };
+  row_in_train: { readonly trainLine: number };
+  unknown_language_tag: { readonly tag: string; readonly count: number };
+  truncated: { readonly tokens: number; readonly limit: number };
+}
+
+export type IssueCode = keyof IssueDetails;
+
+/** An error makes the file unusable as it is; a warning is worth a look. */
+export type Severity = 'error' | 'warning';
+
+export interface IssueFields {
+  /** Line of the file, from 1; null where the problem is the file as a whole. */
+  readonly line: number | null;
+  /** Column or key, as the file spells it. */
+  readonly path?: string;
+  /** What is wrong, with the value and the limit. */
+  readonly message: string;
+  /** The beginning of the text in question. */
+  readonly excerpt?: string;
+  /** What to do about it. */
+  readonly suggestion?: string;
+}
+
+export type DatasetIssue = {
+  [Code in IssueCode]: IssueFields &
+    IssueDetails[Code] & { readonly code: Code; readonly severity: Severity };
+}[IssueCode];
+
+const WARNINGS: ReadonlySet<IssueCode> = new Set<IssueCode>([
+  'whitespace_label',
+  'few_examples_for_label',
+  'duplicate_row',
+  'conflicting_labels',
+  'row_in_train',
+  'unknown_language_tag',
+  'truncated',
+]);
+
+export function makeIssue<Code extends IssueCode>(
+  code: Code,
+  fields: IssueFields & IssueDetails[Code],
+): DatasetIssue {
+  const severity: Severity = WARNINGS.has(code) ? 'warning' : 'error';
+  return { code, severity, ...fields } as DatasetIssue;
+}
+
+const EXCERPT_LENGTH = 80;
+
+/** The beginning of a text on one line, for people to recognise it by. */
+export function excerptOf(text: string): string {
+  // A text is cut before its white space is folded, so that a long one costs no more than a short one.
+  const head = text.slice(0, 2 * EXCERPT_LENGTH).replace(/\s+/g, ' ');
+  if (head.length <= EXCERPT_LENGTH && text.length <= 2 * EXCERPT_LENGTH) return head;
+  return `${head.slice(0, EXCERPT_LENGTH).replace(/[\ud800-\udbff]$/, '')}…`;
+}
+
+/** A quoted name for messages. */
+export function quoted(text: string): string {
+  return JSON.stringify(excerptOf(text));
+}

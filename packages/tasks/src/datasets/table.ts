@@ -1,0 +1,42 @@
+// The common form of all formats: named columns and rows of cells.
+
+import type { Content } from './content.ts';
+import { type DelimitedOptions, readDelimited } from './delimited.ts';
+import type { Format } from './format.ts';
+import type { IssueLog } from './issue-log.ts';
+import { readJsonLines } from './json-lines.ts';
+
+export interface Table {
+  readonly columns: readonly Column[];
+  readonly rows: readonly Row[];
+  /** Line of the header, where there is one. */
+  readonly headerLine: number | null;
+}
+
+export interface Column {
+  /** Undefined in a file without header line. */
+  readonly name: string | undefined;
+  readonly key: string | number;
+}
+
+export interface Row {
+  /** Line of the file that the row begins on. */
+  readonly line: number;
+  readonly cells: readonly unknown[] | Readonly<Record<string, unknown>>;
+}
+
+/** Reads the rows of a file; what cannot be read is reported and left out. */
+export function readTable(
+  content: Content,
+  format: Format,
+  options: DelimitedOptions,
+  log: IssueLog,
+): Table {
+  return format === 'jsonl'
+    ? readJsonLines(content, log)
+    : readDelimited(content, format, options, log);
+}
+
+export function cellOf(row: Row, key: string | number): unknown {
+  return Object.hasOwn(row.cells, key) ? (row.cells as Record<string, unknown>)[key] : undefined;
+}
