@@ -1,0 +1,51 @@
+/** Which examples train together: length-bucketed batches, and their cut into affordable pieces. */
+import { permutation, randomStream } from './random.ts';
+
+/** Batches are cut from pools of this many batches sorted by length: little padding, much mixing. */
+const POOL_BATCHES = 8;
+
+/**
+ * The batches of one epoch, as indices into `lengths`, in the order of training. Every example
+ * occurs once; the order depends on the seed and the epoch only.
+ */
+export function epochBatches(
+  lengths: readonly number[],
+  batchSize: number,
+  seed: number,
+  epoch: number,
+): number[][] {
+  const random = randomStream(seed, 'batches', epoch);
+  const order = permutation(lengths.length, random);
+  const batches: number[][] = [];
+  for (let at = 0; at < order.length; at += batchSize * POOL_BATCHES) {
+    const pool = order.slice(at, at + batchSize * POOL_BATCHES);
+    pool.sort((a, b) => lengths[a]! - lengths[b]! || a - b);
+    for (let i = 0; i < pool.length; i += batchSize) batches.push(pool.slice(i, i + batchSize));
+  }
+  return permutation(batches.length, random).map((i) => batches[i]!);
+}
+
+/**
+ * Cuts rows into consecutive groups whose padded size (rows x longest) stays within `maxTokens`; a
+ * single longer row is a group of its own.
+ */
+export function withinBudget<T extends { readonly ids: readonly number[] }>(
+  rows: readonly T[],
+  maxTokens: number,
+): T[][] {
+  const groups: T[][] = [];
+  let group: T[] = [];
+  let longest = 0;
+  for (const row of rows) {
+    const width = Math.max(longest, row.ids.length);
+    if (group.length > 0 && width * (group.length + 1) > maxTokens) {
+      groups.push(group);
+      group = [];
+      longest = 0;
+    }
+    group.push(row);
+    longest = Math.max(longest, row.ids.length);
+  }
+  if (group.length > 0) groups.push(group);
+  return groups;
+}

@@ -1,0 +1,129 @@
+/** The files of a run as rows for the graph: parsed, validated in full, tokenised, with targets. */
+
+import type { DataFile } from '@polyprompt/prompts';
+import {
+  checkSplits,
+  type Encoder,
+  type Example,
+  showIssue,
+  type Task,
+  type TaskTypes,
+  type TextExample,
+  taskOf,
+} from '@polyprompt/tasks';
+import { TuningError } from './errors.ts';
+import type { TrainRow } from './model.ts';
+import { permutation, randomStream } from './random.ts';
+import type { TuningSettings } from './settings.ts';
+import { readSource } from './sources.ts';
+
+/** A task whatever its inputs and answers are. */
+export type AnyTask = Task<TaskTypes>;
+type AnyExample = Example<unknown, unknown>;
+
+export interface ScoredRow extends TrainRow {
+  /** Index of the example that the row is a piece of. */
+  readonly example: number;
+}
+
+export interface PreparedData {
+  readonly task: AnyTask;
+  readonly labels: readonly string[];
+  readonly train: readonly TrainRow[];
+  readonly dev: readonly ScoredRow[];
+  readonly devExamples: readonly AnyExample[];
+  /** Languages that the training data names. */
+  readonly languages: string[];
+  readonly files: DataFile[];
+  readonly warnings: readonly string[];
+}
+
+/** Share of the training data that becomes the dev set where none is given. */
+const HELD_OUT = 0.1;
+
+/**
+ * Reads and checks everything before anything is trained.
+ * @throws TuningError `bad_data` with every problem that the validator found
+ */
+export async function prepareData(
+  encoder: Encoder,
+  settings: TuningSettings,
+  files: { readonly train: string; readonly dev?: string },
+): Promise<PreparedData> {
+  const task: AnyTask = taskOf(settings.task);
+  const train = parse(task, files.train, 'train');
+  const dev = files.dev ? parse(task, files.dev, 'dev') : holdOut(train, settings.seed);
+  const fitted = files.dev ? train.examples : (dev as HeldOut).rest;
+  const labels = task.labels(fitted);
+  const splitIssues =
+    files.dev && settings.task === 'text-classification'
+      ? checkSplits(train.examples as TextExample[], dev.examples as TextExample[]).issues
+      : [];
+  const limits = { maxTokens: settings.maxTokens, truncate: settings.truncate };
+  const trainRows = await task.features(fitted, labels, encoder, limits);
+  const devRows = await task.features(dev.examples, labels, encoder, limits);
+  const issues = [
+    ...train.report.issues,
+    ...trainRows.issues,
+    ...(files.dev ? dev.report.issues : []),
+    ...splitIssues,
+    ...devRows.issues,
+  ];
+  const errors = issues.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) {
+    throw new TuningError('bad_data', errors.map((issue) => showIssue(issue)).join('\n'));
+  }
+  const toRow = (feature: (typeof trainRows.features)[number]): ScoredRow => ({
+    example: feature.example,
+    ids: feature.ids,
+    typeIds: feature.typeIds,
+    target: oneHot(feature.target, labels.length),
+  });
+  return {
+    task,
+    labels,
+    train: trainRows.features.map(toRow),
+    dev: devRows.features.map(toRow),
+    devExamples: dev.examples,
+    languages: Object.keys(train.report.languages),
+    files: files.dev ? [train.file, dev.file] : [train.file],
+    warnings: issues.map((issue) => showIssue(issue)),
+  };
+}
+
+interface Parsed {
+  readonly report: ReturnType<AnyTask['parse']>;
+  readonly examples: readonly AnyExample[];
+  readonly file: DataFile;
+}
+
+function parse(task: AnyTask, path: string, role: 'train' | 'dev'): Parsed {
+  const source = readSource(path);
+  const report = task.parse(source, { purpose: role === 'train' ? 'train' : 'evaluate' });
+  const { examples, hash, name, bytes, languages } = report;
+  const file = { role, name, hash, bytes, examples: examples.length, languages };
+  return { report, examples, file };
+}
+
+type HeldOut = Parsed & { readonly rest: readonly AnyExample[] };
+
+function holdOut(train: Parsed, seed: number): HeldOut {
+  const order = permutation(train.examples.length, randomStream(seed, 'held out'));
+  const count = Math.ceil(train.examples.length * HELD_OUT);
+  const held = new Set(order.slice(0, count));
+  return {
+    ...train,
+    examples: train.examples.filter((_, i) => held.has(i)),
+    rest: train.examples.filter((_, i) => !held.has(i)),
+  };
+}
+
+/** A class as its one-hot row, a class per token as one row each; negative classes are ignored. */
+function oneHot(target: unknown, classes: number): Float32Array {
+  const list = typeof target === 'number' ? [target] : (target as ArrayLike<number>);
+  const rows = new Float32Array(list.length * classes);
+  for (let i = 0; i < list.length; i++) {
+    if (list[i]! >= 0) rows[i * classes + list[i]!] = 1;
+  }
+  return rows;
+}

@@ -1,0 +1,50 @@
+/** How good the current parameters are on the dev set. */
+import type { Metrics } from '@polyprompt/prompts';
+import { withinBudget } from './batches.ts';
+import type { PreparedData, ScoredRow } from './data.ts';
+import type { TrainableModel } from './model.ts';
+
+export interface Score {
+  /** Mean loss over the labelled items. */
+  readonly loss: number;
+  /** The task's selection metric. */
+  readonly metric: number;
+  readonly metrics: Metrics;
+}
+
+export async function score(
+  model: TrainableModel,
+  data: PreparedData,
+  tokenBudget: number,
+): Promise<Score> {
+  const { task, dev, devExamples, labels } = data;
+  // Sorted by length, so that little padding is computed; the answers go back to their examples.
+  const sorted = [...dev].sort((a, b) => a.ids.length - b.ids.length);
+  const pieces = devExamples.map((): { row: ScoredRow; logits: Float32Array }[] => []);
+  let loss = 0;
+  let items = 0;
+  for (const rows of withinBudget(sorted, tokenBudget)) {
+    const results = await model.evaluate(rows);
+    rows.forEach((row, i) => {
+      loss += results[i]!.loss;
+      items += row.target.reduce((sum, value) => sum + value, 0);
+      pieces[row.example]!.push({ row, logits: results[i]!.logits });
+    });
+  }
+  const answers = devExamples.map(({ input }, i) =>
+    task.answer(
+      input,
+      pieces[i]!.map(({ row, logits }) => ({ ...row, logits })),
+      labels,
+    ),
+  );
+  const evaluation = task.evaluate(devExamples, answers, labels);
+  const languages = Object.fromEntries(
+    Object.entries(evaluation.languages).map(([name, { metrics }]) => [name, { ...metrics }]),
+  );
+  return {
+    loss: loss / Math.max(1, items),
+    metric: evaluation.metrics[task.metric]!,
+    metrics: { overall: { ...evaluation.metrics }, languages },
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * Everything that decides what a run computes. A recipe is a named set of these; what the user
+ * gives overrides it. All of it goes into the prompt's card.
+ */
+import { TASK_NAMES, type TaskName } from '@polyprompt/tasks';
+import { z } from 'zod';
+import { TuningError } from './errors.ts';
+import { recipeFor } from './recipes.ts';
+import { SCHEDULES } from './schedule.ts';
+
+export const METHODS = ['prefix', 'soft', 'full', 'head'] as const;
+
+export const TuningSettings = z.strictObject({
+  task: z.enum(TASK_NAMES),
+  /** Name of the recipe that the other values come from where not given. */
+  recipe: z.string(),
+  /** What is tuned beside the head: keys and values per layer, input vectors, everything, nothing. */
+  method: z.enum(METHODS),
+  /** Length of the prompt in virtual tokens. */
+  length: z.int().min(1).max(512),
+  learningRate: z.number().positive().max(10),
+  /** Examples per optimizer step. */
+  batchSize: z.int().min(1).max(4096),
+  epochs: z.int().min(1).max(10_000),
+  schedule: z.enum(SCHEDULES),
+  warmup: z.number().min(0).max(1),
+  decay: z.number().positive().max(1),
+  weightDecay: z.number().min(0).max(1),
+  /** Gradients are scaled down to this norm; 0 switches clipping off. */
+  clip: z.number().min(0),
+  /** Dropout on the prefix, as in P-Tuning v2; one mask per step, shared by its rows. */
+  dropout: z.number().min(0).max(0.9),
+  /** Dropout on what the head reads. */
+  headDropout: z.number().min(0).max(0.9),
+  /** Which state the head of a classification reads. */
+  pooling: z.enum(['first', 'pooler', 'mean', 'last']),
+  positions: z.enum(['shifted', 'unshifted']),
+  /** Standard deviation of the initial prompt. */
+  initStd: z.number().min(0).max(10),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 31),
+  /** What picks the best version on the dev set: the task's metric or the loss. */
+  select: z.enum(['metric', 'loss']),
+  /** Stop after this many evaluations without a better version; 0 trains to the end. */
+  patience: z.int().min(0),
+  /** Longest row in tokens, special ones included. */
+  maxTokens: z.int().min(3).max(4096),
+  /** Cut texts that are longer; otherwise they are refused. */
+  truncate: z.boolean(),
+  /** Largest padded size of one run of the graph; larger batches are accumulated. */
+  tokenBudget: z.int().min(16).max(1_048_576),
+});
+export type TuningSettings = z.infer<typeof TuningSettings>;
+
+/** What a user may give: the task, and anything that differs from the recipe. */
+export type TuningInput = Partial<TuningSettings> & { readonly task: TaskName };
+
+/** Facts about the backbone that defaults depend on. */
+export interface BackboneTraits {
+  readonly family: 'roberta' | 'bert' | 'xglm';
+  readonly usableTokens: (promptLength: number) => number;
+}
+
+/**
+ * Fills in the recipe and checks every value.
+ * @throws TuningError `bad_setting` naming the setting, its value and its range
+ */
+export function resolveSettings(input: TuningInput, backbone: BackboneTraits): TuningSettings {
+  const method = input.method ?? 'prefix';
+  const recipe = recipeFor(input.recipe ?? 'default', input.task, method, backbone.family);
+  const given = Object.fromEntries(
+    Object.entries(input).filter(([, value]) => value !== undefined),
+  );
+  const length = input.length ?? recipe.length;
+  const fits = backbone.usableTokens(method === 'full' || method === 'head' ? 0 : length);
+  const merged = { ...recipe, ...given, method };
+  const result = TuningSettings.safeParse({
+    ...merged,
+    maxTokens: input.maxTokens ?? Math.min(recipe.maxTokens, Math.max(3, fits)),
+  });
+  if (!result.success) {
+    throw new TuningError('bad_setting', z.prettifyError(result.error));
+  }
+  if (result.data.maxTokens > fits) {
+    throw new TuningError(
+      'bad_setting',
+      `maxTokens ${result.data.maxTokens} with a prompt of ${length} exceeds the backbone's ` +
+        `positions: at most ${Math.max(0, fits)} tokens fit; use a shorter prompt or fewer tokens`,
+    );
+  }
+  return result.data;
+}
