@@ -1,5 +1,10 @@
 /** What a caller can do wrong. Bad data is no error: it is reported as issues. */
-export type TaskErrorCode = 'bad_logits' | 'bad_option' | 'length_mismatch' | 'unknown_label';
+export type TaskErrorCode =
+  | 'bad_logits'
+  | 'bad_option'
+  | 'length_mismatch'
+  | 'unknown_label'
+  | 'unknown_task';
 
 /** The error type of this package. */
 export class TaskError extends Error {

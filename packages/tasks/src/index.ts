@@ -18,11 +18,13 @@ export type {
   ParseOptions,
   Purpose,
 } from './datasets/report.ts';
+export { showIssue } from './datasets/show-issue.ts';
 export type { TaskErrorCode } from './errors.ts';
 export { TaskError } from './errors.ts';
 export type { ClassificationScores, LabelMetrics } from './metrics/classification.ts';
 export { scorePairs } from './metrics/classification.ts';
 export { sigmoid, softmax } from './metrics/scores.ts';
+export { taskOf } from './registry.ts';
 export * from './task.ts';
 export { classify } from './text-classification/answer.ts';
 export { checkSplits } from './text-classification/check-splits.ts';
