@@ -3,11 +3,13 @@
 Every batch depends on the generator given and nothing else, so a step is repeatable by its seed.
 A batch holds about `tokens` positions, padding included.
 """
+import dataclasses
 import json
 import os
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from model import BOS, EOS, PAD
 
@@ -30,6 +32,15 @@ class Shard:
 
     def __getitem__(self, i):
         return self.tokens[self.offsets[i]:self.offsets[i + 1]]
+
+
+@dataclasses.dataclass
+class Drawn:
+    """Rows of ids; `others` are their partners in contrastive batches, `topics` unit vectors [rows, size]."""
+
+    rows: list
+    others: list = None
+    topics: torch.Tensor = None
 
 
 def power_shares(sizes, alpha):
@@ -62,9 +73,10 @@ class Batches:
 
     alpha: language sampling exponent. source_weight: {source: factor} for parallel pairs.
     focus: share of monolingual rows that start at a line listed in mono.<lang>.focus (focus.py).
+    teach: give topic vectors from teacher.<lang>.npy (teacher.py) with the rows.
     """
 
-    def __init__(self, folder, tokens, length, alpha, source_weight=None, focus=0.0):
+    def __init__(self, folder, tokens, length, alpha, source_weight=None, focus=0.0, teach=False):
         with open(os.path.join(folder, 'meta.json'), encoding='utf-8') as f:
             self.meta = json.load(f)
         self.folder, self.tokens, self.length = folder, tokens, length
@@ -72,6 +84,7 @@ class Batches:
         self.mono_share = power_shares({k: len(s.tokens) for k, s in self.mono.items()}, alpha)
         self.focus_share = focus
         self.focus = {lang: self.numbers_of(f'mono.{lang}.focus', np.int32) for lang in self.mono} if focus else {}
+        self.teacher = {lang: self._table(lang) for lang in self.mono} if teach else {}
         self.pairs, self.pair_chance, sizes = {}, {}, {}
         for name in self.meta['parallel']:
             self.pairs[name] = Shard(folder, f'par.{name}.a'), Shard(folder, f'par.{name}.b')
@@ -82,6 +95,20 @@ class Batches:
 
     def numbers_of(self, name, dtype):
         return np.fromfile(os.path.join(self.folder, name), dtype=dtype)
+
+    def _table(self, lang):
+        return np.load(os.path.join(self.folder, f'teacher.{lang}.npy'), mmap_mode='r')
+
+    def topics_of(self, langs, rows):
+        """Unit topic vectors [rows, size] of rows of ids, or None without a teacher."""
+        if not self.teacher:
+            return None
+        vectors = [self.teacher[lang][row].astype(np.float32).sum(0) for lang, row in zip(langs, rows)]
+        return F.normalize(torch.from_numpy(np.stack(vectors)), dim=-1)
+
+    @property
+    def topic_size(self):
+        return next(iter(self.teacher.values())).shape[1]
 
     def _pair_weights(self, name, source_weight):
         sources = self.numbers_of(f'par.{name}.src', np.uint8)
@@ -109,7 +136,7 @@ class Batches:
 
     def mono_rows(self, rng):
         """Consecutive lines of one language a row, joined by </s>, at most `length` ids."""
-        rows = []
+        rows, langs = [], []
         for _ in range(max(1, self.tokens // self.length)):
             lang = self._choice(self.mono_share, rng)
             shard, i, row = self.mono[lang], self._start(lang, rng), [BOS]
@@ -118,7 +145,8 @@ class Batches:
                 row.append(EOS)
                 i += 1
             rows.append(row)
-        return rows
+            langs.append(lang)
+        return Drawn(rows, topics=self.topics_of(langs, rows))
 
     def _pair_numbers(self, name, count, rng):
         return np.searchsorted(self.pair_chance[name], rng.random(count), side='right')
@@ -137,10 +165,10 @@ class Batches:
                     break
                 row += x + [EOS, EOS] + y + [EOS]
             rows.append(row)
-        return rows
+        return Drawn(rows)
 
     def aligned_rows(self, rng):
-        """(left rows, right rows) of one language pair and similar length, so little is padding."""
+        """Rows and their translations, of one language pair and similar length, so little is padding."""
         name = self._choice(self.pair_share, rng)
         left, right = self.pairs[name]
         numbers = np.unique(self._pair_numbers(name, 4 * ALIGN_ROWS, rng))
@@ -150,10 +178,11 @@ class Batches:
         end = int(rng.integers(len(both) // 8, len(both) + 1))
         width = 2 + max(map(len, both[end - 1]))
         chosen = both[max(0, end - min(ALIGN_ROWS, self.tokens // (2 * width))):end]
-        return [[BOS] + x + [EOS] for x, _ in chosen], [[BOS] + y + [EOS] for _, y in chosen]
+        topics = self.topics_of([name.split('-')[-2]] * len(chosen), [x for x, _ in chosen])
+        return Drawn([[BOS] + x + [EOS] for x, _ in chosen], [[BOS] + y + [EOS] for _, y in chosen], topics)
 
     def span_rows(self, rng):
-        """(spans, the spans that follow them) of one language: neighbours share their topic."""
+        """Spans and the spans that follow them, of one language: neighbours share their topic."""
         lang = self._choice(self.mono_share, rng)
         shard, first, second = self.mono[lang], [], []
         for _ in range(self.tokens // (2 * (SPAN_CAP + 2))):
@@ -168,4 +197,4 @@ class Batches:
             if min(map(len, spans)) > 4:
                 first.append(spans[0])
                 second.append(spans[1])
-        return first, second
+        return Drawn(first, second, self.topics_of([lang] * len(first), [x + y for x, y in zip(first, second)]))

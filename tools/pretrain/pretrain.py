@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Pre-train an encoder on shards: masked LM, translation LM, sentence alignment, next-span contrast.
+"""Pre-train an encoder on shards: masked and translation LM, sentence alignment, next-span contrast, topics.
 
 OUT gets a Hugging Face folder, state.pt (to resume), log.jsonl and run.json (settings, seeds,
 hashes of data and start, tokens and time spent). The same command continues where it stopped;
@@ -47,6 +47,7 @@ def arguments():
     work.add_argument('--mask', type=float, default=0.2, help='masking rate of the LM steps')
     work.add_argument('--contrast-mask', type=float, default=0.15,
                       help='masking rate of one side of contrastive steps; adds masked LM there')
+    work.add_argument('--teach', type=float, default=0.0, help='weight of the topic loss; needs teacher.py')
     work.add_argument('--negatives', type=int, default=3000, help='sampled softmax size; 0 for all')
     text = p.add_argument_group('text')
     text.add_argument('--alpha', type=float, default=0.5, help='language sampling exponent')
@@ -75,15 +76,22 @@ class Trainer:
         self.a = a
         self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
         factors = {k: float(v) for k, v in (w.split('=') for w in a.source_weight)}
-        self.batches = Batches(a.data, a.tokens, a.length, a.alpha, factors, a.focus)
+        self.batches = Batches(a.data, a.tokens, a.length, a.alpha, factors, a.focus, a.teach > 0)
         meta = self.batches.meta
         self.vocabulary, self.mask_id = meta['vocab_size'], meta['mask_id']
+        self.draw = {'mono': self.batches.mono_rows, 'tlm': self.batches.tlm_rows,
+                     'align': self.batches.aligned_rows, 'span': self.batches.span_rows}
+        self.weight = {'topic': a.teach}
         self.unigram = self.batches.unigram().to(self.device)
         self.step, self.seen, self.seconds = 0, {}, 0.0
         torch.manual_seed(a.seed)
         self.net = self._start().to(self.device)
-        matrices = [q for q in self.net.parameters() if q.dim() > 1]
-        vectors = [q for q in self.net.parameters() if q.dim() <= 1]
+        hidden = self.net.config['hidden_size']
+        self.topic_heads = torch.nn.ModuleList(
+            torch.nn.Linear(hidden, self.batches.topic_size) for _ in range(2 if a.teach else 0)).to(self.device)
+        parameters = [*self.net.parameters(), *self.topic_heads.parameters()]
+        matrices = [q for q in parameters if q.dim() > 1]
+        vectors = [q for q in parameters if q.dim() <= 1]
         self.optimizer = torch.optim.AdamW(
             [{'params': matrices, 'weight_decay': a.wd}, {'params': vectors, 'weight_decay': 0}],
             lr=a.lr, betas=(0.9, 0.98), eps=1e-6)
@@ -105,11 +113,13 @@ class Trainer:
     def _restore(self, path):
         state = torch.load(path, map_location=self.device)
         self.net.load_state_dict(state['net'])
+        self.topic_heads.load_state_dict(state['topic_heads'])
         self.optimizer.load_state_dict(state['optimizer'])
         self.step, self.seen, self.seconds = state['step'], state['seen'], state['seconds']
 
     def save(self):
-        state = {'net': self.net.state_dict(), 'optimizer': self.optimizer.state_dict(),
+        state = {'net': self.net.state_dict(), 'topic_heads': self.topic_heads.state_dict(),
+                 'optimizer': self.optimizer.state_dict(),
                  'step': self.step, 'seen': self.seen, 'seconds': self.seconds}
         checkpoint.replace_file(self.state_path, lambda f: torch.save(state, f))
         checkpoint.save_folder(self.net, self.a.out, os.path.join(self.a.data, 'tokenizer.json'))
@@ -122,45 +132,56 @@ class Trainer:
         loss = self.net.mlm_loss(x[picked], target[picked], self.unigram, self.a.negatives)
         return loss, x
 
-    def contrast_loss(self, first, second):
-        """In-batch contrast of paired rows; the second side is masked and predicted too."""
-        a, b = pack(first), pack(second)
+    def topic_loss(self, x, ids, topics):
+        """Mean cosine distance of the pooled states, linearly mapped, from the topic vectors."""
+        pooled = sentence_vectors(x, ids)
+        return sum(1 - F.cosine_similarity(head(v).float(), topics).mean()
+                   for head, v in zip(self.topic_heads, pooled)) / 2
+
+    def contrast_losses(self, drawn):
+        """Losses of paired rows: in-batch contrast, and LM of the second side, which is masked."""
+        a, b = pack(drawn.rows), pack(drawn.others)
         lm, y = self.lm_loss(b, self.a.contrast_mask)
         a, b = a.to(self.device), b.to(self.device)
         x = self.net(a)
-        target, contrast = torch.arange(len(first), device=self.device), 0.0
+        target, contrast = torch.arange(len(a), device=self.device), 0.0
         for u, v in zip(sentence_vectors(x, a), sentence_vectors(y, b)):
             similarity = u @ v.t() * CONTRAST_SCALE
             contrast = contrast + (F.cross_entropy(similarity, target) + F.cross_entropy(similarity.t(), target)) / 4
-        return contrast, lm, int(a.ne(PAD).sum() + b.ne(PAD).sum())
+        losses = {'contrast': contrast, 'lm': lm}
+        if drawn.topics is not None:
+            topics = drawn.topics.to(self.device)
+            losses['topic'] = (self.topic_loss(x, a, topics) + self.topic_loss(y, b, topics)) / 2
+        return losses, int(a.ne(PAD).sum() + b.ne(PAD).sum())
 
-    def losses(self, kind, rng):
-        """({name: loss}, tokens) of one step."""
-        if kind in ('align', 'span'):
-            draw = self.batches.aligned_rows if kind == 'align' else self.batches.span_rows
-            contrast, lm, count = self.contrast_loss(*draw(rng))
-            return {kind: contrast, f'{kind}_lm': lm}, count
-        ids = pack(self.batches.mono_rows(rng) if kind == 'mono' else self.batches.tlm_rows(rng))
-        return {kind: self.lm_loss(ids, self.a.mask)[0]}, int(ids.ne(PAD).sum())
+    def lm_losses(self, drawn):
+        """Masked LM, and topics where the rows have them."""
+        ids = pack(drawn.rows)
+        lm, x = self.lm_loss(ids, self.a.mask)
+        losses = {'lm': lm}
+        if drawn.topics is not None:
+            losses['topic'] = self.topic_loss(x, ids.to(self.device), drawn.topics.to(self.device))
+        return losses, int(ids.ne(PAD).sum())
 
     def train_step(self, rate):
         """One optimizer step; returns {name: loss}."""
         rng = np.random.default_rng((self.a.seed, self.step))
         torch.manual_seed(self.a.seed * 1_000_003 + self.step)
-        kinds = ('mono', 'tlm', 'align', 'span')
+        kinds = list(self.draw)
         shares = np.array([getattr(self.a, k) for k in kinds])
         kind = kinds[rng.choice(len(kinds), p=shares / shares.sum())]
         for group in self.optimizer.param_groups:
             group['lr'] = rate
         with torch.autocast(self.device, dtype=torch.bfloat16):
-            losses, count = self.losses(kind, rng)
+            drawn = self.draw[kind](rng)
+            losses, count = self.lm_losses(drawn) if drawn.others is None else self.contrast_losses(drawn)
         self.optimizer.zero_grad(set_to_none=True)
-        sum(losses.values()).backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        sum(loss * self.weight.get(name, 1.0) for name, loss in losses.items()).backward()
+        torch.nn.utils.clip_grad_norm_([q for g in self.optimizer.param_groups for q in g['params']], 1.0)
         self.optimizer.step()
         self.step += 1
         self.seen[kind] = self.seen.get(kind, 0) + count
-        return {k: float(v) for k, v in losses.items()}
+        return {f'{kind}_{name}': float(loss) for name, loss in losses.items()}
 
 
 def rate_at(a, step, minutes):

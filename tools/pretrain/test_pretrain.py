@@ -57,11 +57,12 @@ class Recipe(unittest.TestCase):
         cls.found = run('decontaminate.py', at('text'), at('data'), '--write', at('exclude.json'))
         for step in (('tokenizer.py', at('text'), at('tok'), '--vocabulary', VOCABULARY),
                      ('shards.py', at('text'), at('tok'), at('shards'), '--exclude', at('exclude.json')),
-                     ('focus.py', at('shards'), '--sources', 'news', '--avoid', 'manual')):
+                     ('focus.py', at('shards'), '--sources', 'news', '--avoid', 'manual'),
+                     ('teacher.py', at('shards'), '--size', 8)):
             code, _, errors = run(*step)
             assert code == 0, errors
         cls.common = [at('shards'), '--tokens', 256, '--length', 32, '--warmup', 2, '--span', 0.2,
-                      '--focus', 0.5, '--shape', 16, 2, 2, 32, '--negatives', 20, '--threads', 1]
+                      '--focus', 0.5, '--shape', 16, 2, 2, 32, '--negatives', 20, '--teach', 3, '--threads', 1]
 
     @classmethod
     def tearDownClass(cls):
@@ -85,14 +86,22 @@ class Recipe(unittest.TestCase):
     def test_batches_repeat_by_seed_and_fit(self):
         batches = Batches(self.at('shards'), 256, 32, 0.5, {'manual': 0.0}, 0.5)
         for draw in (batches.mono_rows, batches.tlm_rows):
-            rows = draw(np.random.default_rng(3))
-            self.assertEqual(rows, draw(np.random.default_rng(3)))
+            rows = draw(np.random.default_rng(3)).rows
+            self.assertEqual(rows, draw(np.random.default_rng(3)).rows)
             self.assertTrue(all(r[0] == BOS and r[-1] == EOS and len(r) <= 32 for r in rows))
-        left, right = batches.aligned_rows(np.random.default_rng(3))
+        drawn = batches.aligned_rows(np.random.default_rng(3))
+        left, right = drawn.rows, drawn.others
         self.assertEqual(len(left), len(right))
         self.assertLessEqual((pack(left).numel() + pack(right).numel()), 256 * 1.2)
         news = {tuple(batches.pairs['en-de'][0][i].tolist()) for i in range(0, 400, 4)}
         self.assertTrue(all(tuple(r[1:-1]) in news for r in left))
+
+    def test_topic_vectors_of_translations_agree(self):
+        batches = Batches(self.at('shards'), 256, 32, 0.5, teach=True)
+        left, right = batches.pairs['en-de']
+        of = lambda lang, side: batches.topics_of([lang] * 100, [side[i] for i in range(100)])
+        similar = of('en', left) @ of('de', right).t()
+        self.assertGreater(float(similar.diag().mean()), float(similar.mean()) + 0.2)
 
     def test_masking_spares_specials(self):
         torch.manual_seed(0)
