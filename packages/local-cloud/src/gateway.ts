@@ -54,7 +54,9 @@ export class Gateway {
     signal: AbortSignal,
   ): Promise<void> {
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort();
+    });
     const service: Service = incoming.headers['x-amz-target']?.toString().startsWith(SQS_TARGET)
       ? 'sqs'
       : 's3';
