@@ -1,11 +1,14 @@
 /** Versions of what a result depends on, for its card. */
-import { createRequire } from 'node:module';
-
-const require = createRequire(import.meta.url);
+import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 
 export function libraryVersions(): Record<string, string> {
-  const versionOf = (name: string) =>
-    (require(`${name}/package.json`) as { readonly version: string }).version;
+  const versionOf = (name: string) => {
+    const { version } = JSON.parse(readFileSync(findPackageJSON(name, import.meta.url)!, 'utf8')) as {
+      readonly version: string;
+    };
+    return version;
+  };
   return {
     polyprompt: versionOf('@polyprompt/tuning'),
     node: process.versions.node,
