@@ -7,7 +7,7 @@ export type {
   IssueFields,
   Severity,
 } from './datasets/issue.ts';
-export { makeIssue } from './datasets/issue.ts';
+export { ISSUE_CODES, makeIssue } from './datasets/issue.ts';
 export type { IssueSummary } from './datasets/issue-log.ts';
 export type { DatasetLimits } from './datasets/limits.ts';
 export { DATASET_LIMITS } from './datasets/limits.ts';

@@ -1,6 +1,7 @@
 // Which column of a file plays which role. Real files have names of their own; the usual ones are
 // listed here, and the report says which were taken.
 
+import { excerptOf } from './issue.ts';
 import type { IssueLog } from './issue-log.ts';
 import type { ColumnChoice } from './report.ts';
 import type { Column, Table } from './table.ts';
@@ -44,7 +45,7 @@ export function findColumns<Role extends string>(
 }
 
 /** How a column is called in reports. */
-export function nameOf(column: Column): string {
+function nameOf(column: Column): string {
   return column.name ?? `column ${column.key}`;
 }
 
@@ -65,6 +66,8 @@ function normalise(name: string | undefined): string {
   return name?.trim().toLowerCase() ?? '';
 }
 
+const MOST_LISTED = 20;
+
 function reportMissing(
   table: Table,
   missing: readonly ColumnRole<string>[],
@@ -73,8 +76,10 @@ function reportMissing(
   log: IssueLog,
 ): void {
   if (missing.length === 0) return;
-  const columns = table.columns.map(nameOf);
-  const list = columns.map((name) => JSON.stringify(name)).join(', ');
+  // A file of another kind can have thousands of "columns", or one as long as the file.
+  const columns = table.columns.slice(0, MOST_LISTED).map((column) => excerptOf(nameOf(column)));
+  const hidden = table.columns.length - columns.length;
+  const list = `${columns.map((name) => JSON.stringify(name)).join(', ')}${hidden > 0 ? ` and ${hidden} more` : ''}`;
   const unchosen = missing.every(({ role }) => choices[role] === undefined);
   if (table.headerLine !== null && found === 0 && unchosen) {
     log.add('no_header', {

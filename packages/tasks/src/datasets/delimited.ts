@@ -7,6 +7,7 @@ import type { Content } from './content.ts';
 import type { Format } from './format.ts';
 import { excerptOf } from './issue.ts';
 import type { IssueLog } from './issue-log.ts';
+import { CARRIAGE_RETURN, LINE_FEED } from './lines.ts';
 import type { Table } from './table.ts';
 
 export interface DelimitedOptions {
@@ -149,44 +150,61 @@ function parseUntilFailure(
   firstLine = 1,
 ): { records: CsvRecord[]; failure?: Failure } {
   const records: CsvRecord[] = [];
-  let position = 0;
-  let lastLine = firstLine - 1;
+  let next = skipBlankLines(text, { position: 0, line: firstLine });
   try {
     parse(text, {
       ...dialect,
+      record_delimiter: ['\r\n', '\n'],
       relax_column_count: true,
       skip_empty_lines: true,
       on_record: (cells: string[], info: InfoRecord & { bytes: number }) => {
-        const breaks = cells.reduce((sum, cell) => sum + (cell.split('\n').length - 1), 0);
-        position = info.bytes;
-        lastLine = firstLine - 1 + info.lines;
-        records.push({ line: lastLine - breaks, lastLine, cells });
+        // Lines are counted here since the parser counts CR LF inside of quotes as two.
+        const { line } = next;
+        const end = {
+          position: info.bytes,
+          line: line + countLineFeeds(text, next.position, info.bytes),
+        };
+        const lastLine = text[info.bytes - 1] === LINE_FEED ? end.line - 1 : end.line;
+        records.push({ line, lastLine, cells });
+        next = skipBlankLines(text, end);
         return null;
       },
     });
     return { records };
   } catch (error) {
-    const [start, blankLines] = skipBlankLines(text, position);
-    const feed = text.indexOf('\n', start);
+    const feed = text.indexOf(LINE_FEED, next.position);
     return {
       records,
       failure: {
-        start,
+        start: next.position,
         end: feed < 0 ? text.length : feed,
-        line: lastLine + 1 + blankLines,
+        line: next.line,
         reason: REASONS[(error as CsvError).code] ?? (error as Error).message,
       },
     };
   }
 }
 
-function skipBlankLines(text: Buffer, from: number): [position: number, lines: number] {
-  let position = from;
-  let lines = 0;
-  for (; text[position] === 0x0a || text[position] === 0x0d; position++) {
-    if (text[position] === 0x0a) lines++;
+interface Place {
+  readonly position: number;
+  readonly line: number;
+}
+
+function skipBlankLines(text: Buffer, { position, line }: Place): Place {
+  for (;;) {
+    const feed = text[position] === CARRIAGE_RETURN ? position + 1 : position;
+    if (text[feed] !== LINE_FEED) return { position, line };
+    position = feed + 1;
+    line++;
   }
-  return [position, lines];
+}
+
+function countLineFeeds(text: Buffer, start: number, end: number): number {
+  let count = 0;
+  for (let at = text.indexOf(LINE_FEED, start); at >= 0 && at < end; count++) {
+    at = text.indexOf(LINE_FEED, at + 1);
+  }
+  return count;
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -60,22 +60,46 @@ export type DatasetIssue = {
     IssueDetails[Code] & { readonly code: Code; readonly severity: Severity };
 }[IssueCode];
 
-const WARNINGS: ReadonlySet<IssueCode> = new Set<IssueCode>([
-  'whitespace_label',
-  'few_examples_for_label',
-  'duplicate_row',
-  'conflicting_labels',
-  'row_in_train',
-  'unknown_language_tag',
-  'truncated',
-]);
+// A record instead of a list, so that no code can be without a severity.
+const SEVERITIES: Readonly<Record<IssueCode, Severity>> = {
+  file_too_large: 'error',
+  damaged_gzip: 'error',
+  not_text: 'error',
+  empty_file: 'error',
+  invalid_utf8: 'error',
+  malformed_json: 'error',
+  malformed_csv: 'error',
+  no_header: 'error',
+  missing_column: 'error',
+  ambiguous_column: 'error',
+  wrong_column_count: 'error',
+  wrong_type: 'error',
+  missing_text: 'error',
+  empty_text: 'error',
+  text_too_long: 'error',
+  too_many_tokens: 'error',
+  missing_label: 'error',
+  label_too_long: 'error',
+  unknown_label: 'error',
+  label_only_in_dev: 'error',
+  single_label: 'error',
+  too_many_labels: 'error',
+  whitespace_label: 'warning',
+  few_examples_for_label: 'warning',
+  duplicate_row: 'warning',
+  conflicting_labels: 'warning',
+  row_in_train: 'warning',
+  unknown_language_tag: 'warning',
+  truncated: 'warning',
+};
+
+export const ISSUE_CODES = Object.keys(SEVERITIES) as IssueCode[];
 
 export function makeIssue<Code extends IssueCode>(
   code: Code,
   fields: IssueFields & IssueDetails[Code],
 ): DatasetIssue {
-  const severity: Severity = WARNINGS.has(code) ? 'warning' : 'error';
-  return { code, severity, ...fields } as DatasetIssue;
+  return { code, severity: SEVERITIES[code], ...fields } as DatasetIssue;
 }
 
 const EXCERPT_LENGTH = 80;

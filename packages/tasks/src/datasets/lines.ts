@@ -6,8 +6,8 @@ export interface Line {
   readonly end: number;
 }
 
-const LINE_FEED = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
+export const LINE_FEED = 0x0a;
+export const CARRIAGE_RETURN = 0x0d;
 
 /** The lines of a text, ended by LF or CR LF. */
 export function* linesOf(text: Buffer): Generator<Line> {

@@ -80,6 +80,16 @@ describe('a file in each format', () => {
     ]);
   });
 
+  it('reads mixed line ends', () => {
+    const report = read('a.csv', 'text,label\r\na,x\nb,y\r\n"c\r\nd",z\ne,x');
+    expect(report.examples.map(({ input, line }) => [input.text, line])).toEqual([
+      ['a', 2],
+      ['b', 3],
+      ['c\r\nd', 4],
+      ['e', 6],
+    ]);
+  });
+
   it('reads both dialects of TSV', () => {
     const quoted = 'text\tlabel\n"He said ""no"" and\nleft"\ta\n';
     expect(pairs(read('a.tsv', quoted))).toEqual([['He said "no" and\nleft', 'a']]);
@@ -215,6 +225,13 @@ describe('files that cannot be read', () => {
     expect(report.issues).toMatchObject([{ code, line, severity: 'error' }]);
     expect(report.examples).toEqual([]);
     expect(report.issues[0]!.suggestion).toMatch(/columns/);
+  });
+
+  it('keeps the message short where the columns are long or many', () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `${i}`.repeat(50));
+    const [issue] = parse('a.csv', `${names.join(',')}\n${names.join(',')}\n`).issues;
+    expect(issue!.message).toMatch(/ and 980 more$/);
+    expect(issue!.message.length).toBeLessThan(2000);
   });
 
   it('names the columns that there are', () => {
@@ -486,6 +503,10 @@ describe('any file', () => {
         expect(counted).toBe(report.errors + report.warnings);
         expect(report.issues).toHaveLength(Math.min(counted, 100));
         expect(report.valid).toBe(report.errors === 0);
+        const lines = Buffer.from(content).toString('latin1').split('\n').length;
+        for (const { line } of [...report.issues, ...report.examples]) {
+          if (line !== null) expect(line >= 1 && line <= lines).toBe(true);
+        }
         expect(report.valid || report.issues.length > 0).toBe(true);
         expect(report.examples.length > 0 || !report.valid).toBe(true);
       }),
