@@ -40,7 +40,7 @@ export type TuningEvent =
   | { readonly type: 'checkpoint'; readonly step: number };
 
 export interface LoopOptions {
-  readonly model: TrainableModel;
+  readonly model: Pick<TrainableModel, 'parameters' | 'gradients'>;
   readonly settings: TuningSettings;
   readonly rows: readonly TrainRow[];
   /** Dev loss and metric of the model's current parameters. */
@@ -168,7 +168,7 @@ export async function train(options: LoopOptions): Promise<LoopResult> {
 
 /** Gradients of the mean loss over the batch's labelled items, in affordable pieces. */
 async function batchGradients(
-  model: TrainableModel,
+  model: LoopOptions['model'],
   settings: TuningSettings,
   batch: readonly TrainRow[],
   step: number,

@@ -4,7 +4,9 @@ import { findPackageJSON } from 'node:module';
 
 export function libraryVersions(): Record<string, string> {
   const versionOf = (name: string) => {
-    const { version } = JSON.parse(readFileSync(findPackageJSON(name, import.meta.url)!, 'utf8')) as {
+    const { version } = JSON.parse(
+      readFileSync(findPackageJSON(name, import.meta.url)!, 'utf8'),
+    ) as {
       readonly version: string;
     };
     return version;

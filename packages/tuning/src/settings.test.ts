@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { RECIPES } from './recipes.ts';
+import { resolveSettings } from './settings.ts';
+
+const backbone = { family: 'roberta' as const, usableTokens: (length: number) => 512 - length };
+const task = 'text-classification' as const;
+
+describe('resolveSettings', () => {
+  it('needs nothing but a task', () => {
+    const settings = resolveSettings({ task }, backbone);
+    expect(settings).toMatchObject({ task, recipe: 'default', method: 'prefix', length: 16 });
+  });
+
+  it('lets given values win over the recipe', () => {
+    const settings = resolveSettings({ task, recipe: 'tu2022-xnli', batchSize: 8 }, backbone);
+    expect(settings).toMatchObject({
+      recipe: 'tu2022-xnli',
+      learningRate: 1e-3,
+      length: 32,
+      batchSize: 8,
+      pooling: 'pooler',
+      select: 'loss',
+    });
+  });
+
+  it('resolves every recipe for every method and family', () => {
+    for (const recipe of RECIPES) {
+      for (const method of ['prefix', 'soft', 'full', 'head'] as const) {
+        for (const family of ['roberta', 'bert', 'xglm'] as const) {
+          const settings = resolveSettings({ task, recipe, method }, { ...backbone, family });
+          expect(settings.pooling === 'last').toBe(family === 'xglm');
+        }
+      }
+    }
+  });
+
+  it('fits the rows to the positions that the prompt leaves', () => {
+    const small = { ...backbone, usableTokens: (length: number) => 40 - length };
+    expect(resolveSettings({ task }, small).maxTokens).toBe(24);
+    expect(resolveSettings({ task, method: 'full' }, small).maxTokens).toBe(40);
+    expect(() => resolveSettings({ task, maxTokens: 30 }, small)).toThrow(
+      "maxTokens 30 with a prompt of 16 exceeds the backbone's positions: at most 24 tokens fit",
+    );
+    expect(() => resolveSettings({ task, length: 39 }, small)).toThrow('at most 1 tokens fit');
+  });
+
+  it('names a bad setting, its value and its range', () => {
+    expect(() => resolveSettings({ task, learningRate: -1 }, backbone)).toThrow('learningRate');
+    expect(() => resolveSettings({ task, epochs: 0.5 }, backbone)).toThrow('epochs');
+    expect(() => resolveSettings({ task, recipe: 'magic' }, backbone)).toThrow(
+      'recipe "magic" is unknown; known are default, tu2022-xnli',
+    );
+    const misspelt = { task, learning_rate: 1 } as unknown as { task: typeof task };
+    expect(() => resolveSettings(misspelt, backbone)).toThrow('learning_rate');
+  });
+});
