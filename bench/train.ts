@@ -1,0 +1,198 @@
+/**
+ * npm run bench:train: forward, prefix-tuning step and full fine-tuning step, beside the matrix
+ * multiplication rate of this machine and beside PyTorch where it is installed. Every figure is a
+ * median of interleaved rounds in one run; compare the ratios, not the times.
+ */
+import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compile, Graph, matmul, type Program, type TensorData } from '@polyprompt/autodiff';
+import {
+  type Backbone,
+  openBackbone,
+  servingGraph,
+  type TuningMethod,
+  trainingGraph,
+  WEIGHT_INPUT,
+  weightFolder,
+} from '@polyprompt/backbone';
+import { readFloat32 } from '@polyprompt/safetensors';
+import { denseBatch, filled, noise, writeShape, XLMR_BASE } from './shapes.ts';
+
+const PREFIX = 16;
+const CLASSES = 3;
+const ROUNDS = Number(process.env.ROUNDS ?? 5);
+const threads = Number(process.env.THREADS ?? availableParallelism());
+
+interface Timed {
+  readonly name: string;
+  readonly run: () => Promise<unknown>;
+  readonly times: number[];
+}
+
+/** Multiply-adds of one forward pass, counted twice: linear layers, scores and context. */
+function forwardFlops({ spec }: Backbone, batch: number, length: number): number {
+  const linear = 2 * (4 * spec.hidden ** 2 + 2 * spec.hidden * spec.intermediate);
+  const attention = 4 * (PREFIX + length) * spec.hidden;
+  return spec.layers * batch * length * (linear + attention);
+}
+
+async function measure(
+  title: string,
+  backbone: Backbone,
+  batch: number,
+  length: number,
+  full: boolean,
+) {
+  const { spec, checkpoint } = backbone;
+  const options = { externalFolder: weightFolder(checkpoint), threads };
+  const tokens = denseBatch(spec, batch, length, PREFIX);
+  const prefix = noise([1, spec.layers, 2, spec.heads, PREFIX, spec.headDim], 0.1);
+  const head = {
+    head_weight: noise([1, spec.hidden, CLASSES], 0.05),
+    head_bias: filled([1, CLASSES], 0),
+  };
+
+  const multiply = new Graph();
+  const a = multiply.input('a', 'float32', [batch * length, spec.hidden]);
+  const b = multiply.input('b', 'float32', [spec.hidden, spec.intermediate]);
+  const product = await compile({ y: matmul(a, b) }, { threads });
+  const operands = {
+    a: noise([batch * length, spec.hidden], 1),
+    b: noise([spec.hidden, spec.intermediate], 1),
+  };
+
+  const forward = await compile(
+    { pooled_logits: servingGraph(spec, checkpoint, 'prefix').outputs.pooled_logits! },
+    options,
+  );
+  const stepFeeds = (method: TuningMethod): Record<string, TensorData> => ({
+    ...(method === 'full' ? denseBatch(spec, batch, length, 0) : { ...tokens, prefix }),
+    ...head,
+    head_dropout: filled([batch, spec.hidden], 1),
+    target: noise([batch, CLASSES], 0),
+    loss_weight: filled([batch], 1 / batch),
+  });
+  const graph = (method: TuningMethod) =>
+    trainingGraph(spec, checkpoint, {
+      method,
+      loss: 'pooled',
+      length: PREFIX,
+      classes: CLASSES,
+      usePooler: false,
+    });
+  const step = await compile(graph('prefix').outputs, options);
+  const forwardFeeds = {
+    ...tokens,
+    ...head,
+    prefix,
+    prefix_mask: filled([1, PREFIX], 1),
+    prompt_index: { data: new BigInt64Array(batch), shape: [batch] },
+  };
+
+  const timed: Timed[] = [
+    { name: 'matmul', run: () => product.run(operands), times: [] },
+    { name: 'forward', run: () => forward.run(forwardFeeds), times: [] },
+    { name: 'prefix step', run: () => step.run(stepFeeds('prefix')), times: [] },
+  ];
+  let fullProgram: Program | null = null;
+  if (full) {
+    fullProgram = await compile(graph('full').outputs, options);
+    const weights = Object.fromEntries(
+      [...checkpoint.tensors].map(([name, ref]) => [
+        WEIGHT_INPUT + name,
+        { data: readFloat32(ref.file, ref), shape: ref.shape },
+      ]),
+    );
+    const feeds = { ...stepFeeds('full'), ...weights };
+    timed.push({ name: 'full step', run: () => fullProgram!.run(feeds), times: [] });
+  }
+  await interleave(timed);
+  const torch = pytorch(spec, batch, length);
+  if ('forward' in torch) await interleave(timed);
+
+  const median = (name: string) => {
+    const times = timed.find((each) => each.name === name)!.times.sort((x, y) => x - y);
+    return times[Math.floor(times.length / 2)]!;
+  };
+  const rate = (2 * batch * length * spec.hidden * spec.intermediate) / median('matmul') / 1e6;
+  const flops = forwardFlops(backbone, batch, length);
+  console.log(
+    `\n${title}: ${spec.layers} x ${spec.hidden}, batch ${batch} x ${length}, prefix ${PREFIX}, ${threads} threads`,
+  );
+  console.log(`  matrix multiply       ${rate.toFixed(0).padStart(6)} GFLOP/s`);
+  const row = (name: string, work: number) => {
+    const ms = median(name);
+    const achieved = work / ms / 1e6;
+    console.log(
+      `  ${name.padEnd(14)} ${ms.toFixed(0).padStart(6)} ms ${achieved.toFixed(0).padStart(6)} GFLOP/s = ` +
+        `${((100 * achieved) / rate).toFixed(0)} % of the matrix multiply rate` +
+        (name === 'forward' ? '' : `; ${(ms / median('forward')).toFixed(2)} x forward`),
+    );
+  };
+  row('forward', flops);
+  row('prefix step', 2 * flops);
+  if (full) row('full step', 3 * flops);
+  if ('forward' in torch) {
+    console.log(
+      `  PyTorch ${torch.version}: forward ${torch.forward.toFixed(0)} ms, prefix step ${torch.step.toFixed(0)} ms`,
+    );
+    console.log(
+      `  ours / PyTorch: forward ${(median('forward') / torch.forward).toFixed(2)}, ` +
+        `prefix step ${(median('prefix step') / torch.step).toFixed(2)}`,
+    );
+  } else console.log(`  PyTorch: skipped, ${torch.reason}`);
+  for (const program of [product, forward, step, fullProgram]) await program?.release();
+}
+
+/** One warm-up, then rounds in which everything runs once, so that drift hits all alike. */
+async function interleave(timed: readonly Timed[]): Promise<void> {
+  for (const { run } of timed) await run();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const { run, times } of timed) {
+      const begun = performance.now();
+      await run();
+      times.push(performance.now() - begun);
+    }
+  }
+}
+
+type Torch =
+  | { readonly version: string; readonly forward: number; readonly step: number }
+  | { readonly reason: string };
+
+/** The same shapes in PyTorch (Debian: python3-torch and libopenblas0-pthread). */
+function pytorch(spec: Backbone['spec'], batch: number, length: number): Torch {
+  const { layers, hidden, heads, intermediate } = spec;
+  const script = join(import.meta.dirname, 'train_pytorch.py');
+  const shape = [
+    layers,
+    hidden,
+    heads,
+    intermediate,
+    batch,
+    length,
+    PREFIX,
+    CLASSES,
+    threads,
+    ROUNDS,
+  ];
+  const python = process.env.PYTHON ?? '/usr/bin/python3';
+  const result = spawnSync(python, [script, ...shape.map(String)], { encoding: 'utf8' });
+  if (result.error) return { reason: `no ${python}` };
+  if (result.status !== 0)
+    return { reason: result.stderr.trim().split('\n').at(-1) ?? 'it failed' };
+  return JSON.parse(result.stdout) as Torch;
+}
+
+const scratch = join(tmpdir(), 'polyprompt-bench-base');
+try {
+  writeShape(scratch, { ...XLMR_BASE, vocab_size: 32_000 });
+  await measure('XLM-R base shapes', openBackbone(scratch), 16, 128, true);
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+const shipped = join(import.meta.dirname, '../models/polyprompt-mini');
+await measure('polyprompt-mini', openBackbone(shipped), 32, 64, true);
+console.log(`\npeak memory ${(process.resourceUsage().maxRSS / 1024 ** 2).toFixed(1)} GiB`);
