@@ -62,7 +62,11 @@ export class Gateway {
       : 's3';
     const requestId = randomUUID();
     response.sendDate = false;
-    response.setHeader('date', new Date(this.#options.clock.now()).toUTCString());
+    // Without a skew limit the clock is not meant to be the client's, so it must not learn from it:
+    // the SDK would take every 4xx of a server in another time for a wrong clock, and retry it.
+    if (Number.isFinite(this.#options.maxSkewMs)) {
+      response.setHeader('date', new Date(this.#options.clock.now()).toUTCString());
+    }
     response.setHeader(service === 's3' ? 'x-amz-request-id' : 'x-amzn-requestid', requestId);
     try {
       const request = parseRequest(

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { testStorage } from './test-storage.ts';
+
+describe('createStorage', () => {
+  it('makes bucket and queue where they are missing, and finds them again', async () => {
+    const storage = await testStorage();
+    await storage.ensureBucket();
+    const queue = await storage.ensureQueue('jobs');
+    expect(await storage.another().ensureQueue('jobs')).toEqual(queue);
+    await Promise.all([1, 2, 3].map(() => storage.another({ bucket: 'other' }).ensureBucket()));
+  });
+
+  it('says which call was denied, and to which key', async () => {
+    const { another, cloud } = await testStorage();
+    const { accessKeyId } = cloud.credentials;
+    const stranger = another({ credentials: { accessKeyId, secretAccessKey: 'guess' } });
+    const denied = {
+      code: 'denied',
+      key: 'some/key',
+      message: expect.stringContaining('SignatureDoesNotMatch'),
+    };
+    await expect(stranger.blobs.put('some/key', 'x')).rejects.toMatchObject(denied);
+    await expect(stranger.documents(z.string()).read('some/key')).rejects.toMatchObject(denied);
+  });
+
+  it('says that the store is down when it is', async () => {
+    const { another, cloud } = await testStorage();
+    const impatient = another({ maxAttempts: 1 } as object);
+    await cloud.close();
+    await expect(impatient.blobs.head('key')).rejects.toMatchObject({
+      code: 'unavailable',
+      key: 'key',
+    });
+    await expect(impatient.documents(z.string()).create('key', 'x')).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    await expect(impatient.ensureQueue('jobs')).rejects.toMatchObject({ code: 'unavailable' });
+  });
+});
