@@ -25,6 +25,7 @@ from model import BOS, EOS, PAD
 
 POS_TRAIN, POS_TEST = 800, 300
 HELD_OUT = 200
+TOPIC_PENALTY, POS_PENALTY = 0.2, 1e-4
 LONGEST = 126
 
 
@@ -127,13 +128,13 @@ def read_pos(path, most):
     return [r['tokens'] for r in rows], [r['upos'] for r in rows]
 
 
-def topics_and_retrieval(prober, data, langs, split):
+def topics_and_retrieval(prober, data, langs, split, penalty):
     evaluation = {lang: topic_splits(data, lang, split)[1] for lang in langs}
     vectors = {lang: prober.sentences(texts) for lang, (texts, _) in evaluation.items()}
     (texts, labels), _ = topic_splits(data, 'en', split)
     result = {}
     for pool, train in zip(('topics', 'topics-first'), prober.sentences(texts)):
-        probe = Regression(train, labels, 1e-2)
+        probe = Regression(train, labels, penalty)
         which = 0 if pool == 'topics' else 1
         result[pool] = {lang: probe.accuracy(vectors[lang][which], evaluation[lang][1]) for lang in langs}
     unit = {lang: F.normalize(v[0], dim=-1) for lang, v in vectors.items()}
@@ -151,7 +152,7 @@ def pos(prober, data, langs, split):
         tokens, tags = read_pos(path, most)
         x, kept = prober.words(tokens)
         return x, [t for row, n in zip(tags, kept) for t in row[:n]]
-    probe = Regression(*load(os.path.join(folder, 'en.train.jsonl.gz'), POS_TRAIN), 1e-4)
+    probe = Regression(*load(os.path.join(folder, 'en.train.jsonl.gz'), POS_TRAIN), POS_PENALTY)
     if split == 'dev':
         files = {'en': os.path.join(folder, 'en.dev.jsonl.gz')}
     else:
@@ -166,6 +167,7 @@ def main():
     p.add_argument('folders', nargs='+', help='Hugging Face folders')
     p.add_argument('--split', choices=('dev', 'test'), default='dev')
     p.add_argument('--langs', nargs='+', default='ar de en es fi fr hi id it ja pt ru sw tr vi zh'.split())
+    p.add_argument('--penalty', type=float, default=TOPIC_PENALTY, help='L2 weight of the topic probe')
     p.add_argument('--json', help='also write every figure here')
     p.add_argument('--threads', type=int, default=2)
     a = p.parse_args()
@@ -175,7 +177,7 @@ def main():
     print('| folder | probe | mean | per language |\n|---|---|---|---|')
     for folder in a.folders:
         prober = Prober(folder, sp)
-        result = topics_and_retrieval(prober, a.data, langs, a.split)
+        result = topics_and_retrieval(prober, a.data, langs, a.split, a.penalty)
         result['pos'] = pos(prober, a.data, langs, a.split)
         results[folder] = result
         for name, scores in result.items():

@@ -4,7 +4,8 @@
 Per language: truncated SVD of shifted positive PMI between sub-words and windows of consecutive
 lines, rows of unit length times inverse window frequency; a text's topic vector is the sum of its
 sub-words' rows, scaled to unit length. Every other language is then mapped onto the pivot's space
-by ridge regression over translation pairs. Writes teacher.<lang>.npy (float16 [vocabulary, size]).
+by ridge regression over translation pairs, and the direction that all texts of a language share,
+which says nothing of topic, is taken out. Writes teacher.<lang>.npy (float16 [vocabulary, size]).
 """
 import argparse
 import os
@@ -19,6 +20,7 @@ from model import UNK
 WINDOW_LINES, WINDOW_TOKENS = 10, 256
 MOST_WINDOWS = 60_000
 RIDGE = 3.0
+SAMPLE = 3000
 MANUALS = 0.1
 
 
@@ -82,6 +84,15 @@ def onto_pivot(table, pivot_table, rows):
     return table @ np.linalg.solve(gram, x.T @ y)
 
 
+def without_shared_direction(table, shard, rng):
+    """`table` orthogonal to the mean topic vector of the language's text."""
+    starts = rng.integers(0, max(1, len(shard) - WINDOW_LINES), size=SAMPLE)
+    texts = (shard.tokens[shard.offsets[i]:shard.offsets[i + WINDOW_LINES // 2]] for i in starts)
+    mean = np.mean([text_vector(table, ids) for ids in texts], axis=0)
+    mean /= np.linalg.norm(mean)
+    return table - np.outer(table @ mean, mean)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument('shards', help='shard folder')
@@ -100,7 +111,8 @@ def main():
             pivot_table = table
         else:
             table = onto_pivot(table, pivot_table, pair_rows(batches, lang, manuals, rng))
-        np.save(os.path.join(a.shards, f'teacher.{lang}.npy'), table.astype(np.float16))
+        centred = without_shared_direction(table, batches.mono[lang], rng)
+        np.save(os.path.join(a.shards, f'teacher.{lang}.npy'), centred.astype(np.float16))
         print(lang, flush=True)
 
 
