@@ -12,6 +12,7 @@ import {
   taskOf,
 } from '@polyprompt/tasks';
 import { TuningError } from './errors.ts';
+import { type FileCheck, fileCheck } from './file-check.ts';
 import type { TrainRow } from './model.ts';
 import { permutation, randomStream } from './random.ts';
 import type { TuningSettings } from './settings.ts';
@@ -43,18 +44,21 @@ const HELD_OUT = 0.1;
 
 /**
  * Reads and checks everything before anything is trained.
- * @throws TuningError `bad_data` with every problem that the validator found
+ * @param onChecked told what the check found, before any of it is thrown
+ * @throws TuningError `bad_data` with every problem that the validator found, `bad_setting`
  */
 export async function prepareData(
   encoder: Encoder,
   settings: TuningSettings,
   files: { readonly train: string; readonly dev?: string },
+  onChecked: (files: readonly FileCheck[]) => void = () => {},
 ): Promise<PreparedData> {
   const task: AnyTask = taskOf(settings.task);
-  const train = parse(task, files.train, 'train');
+  const train = ofLanguages(parse(task, files.train, 'train'), settings.languages);
   const dev = files.dev ? parse(task, files.dev, 'dev') : holdOut(train, settings.seed);
   const fitted = files.dev ? train.examples : (dev as HeldOut).rest;
-  const labels = task.labels(fitted);
+  // Of all examples, so that a rare label that is held out entirely is still known.
+  const labels = task.labels(train.examples);
   const splitIssues =
     files.dev && settings.task === 'text-classification'
       ? checkSplits(train.examples as TextExample[], dev.examples as TextExample[]).issues
@@ -62,13 +66,12 @@ export async function prepareData(
   const limits = { maxTokens: settings.maxTokens, truncate: settings.truncate };
   const trainRows = await task.features(fitted, labels, encoder, limits);
   const devRows = await task.features(dev.examples, labels, encoder, limits);
-  const issues = [
-    ...train.report.issues,
-    ...trainRows.issues,
-    ...(files.dev ? dev.report.issues : []),
-    ...splitIssues,
-    ...devRows.issues,
-  ];
+  const devIssues = [...splitIssues, ...devRows.issues];
+  const checks = files.dev
+    ? [fileCheck('train', train.report, trainRows.issues), fileCheck('dev', dev.report, devIssues)]
+    : [fileCheck('train', train.report, [...trainRows.issues, ...devIssues])];
+  onChecked(checks);
+  const issues = checks.flatMap((check) => check.issues);
   const errors = issues.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) {
     throw new TuningError('bad_data', errors.map((issue) => showIssue(issue)).join('\n'));
@@ -85,7 +88,9 @@ export async function prepareData(
     train: trainRows.features.map(toRow),
     dev: devRows.features.map(toRow),
     devExamples: dev.examples,
-    languages: Object.keys(train.report.languages),
+    languages: Object.keys(train.report.languages).filter(
+      (language) => settings.languages?.includes(language) ?? true,
+    ),
     files: files.dev ? [train.file, dev.file] : [train.file],
     warnings: issues.map((issue) => showIssue(issue)),
   };
@@ -103,6 +108,19 @@ function parse(task: AnyTask, path: string, role: 'train' | 'dev'): Parsed {
   const { examples, hash, name, bytes, languages } = report;
   const file = { role, name, hash, bytes, examples: examples.length, languages };
   return { report, examples, file };
+}
+
+/** @throws TuningError `bad_setting` when nothing is left of a file that had examples */
+function ofLanguages(file: Parsed, languages: readonly string[] | null): Parsed {
+  if (languages === null || file.examples.length === 0) return file;
+  const examples = file.examples.filter(({ language }) => languages.includes(language ?? ''));
+  if (examples.length > 0) return { ...file, examples };
+  const present = Object.keys(file.report.languages).join(', ') || 'none that the data names';
+  throw new TuningError(
+    'bad_setting',
+    `no example is of the languages ${languages.join(', ')}; those of the training data are ` +
+      `${present}; choose from these, or leave languages out`,
+  );
 }
 
 type HeldOut = Parsed & { readonly rest: readonly AnyExample[] };

@@ -4,6 +4,7 @@ export type TuningErrorCode =
   | 'bad_data'
   | 'diverged'
   | 'interrupted'
+  | 'no_version'
   | 'bad_checkpoint'
   | 'checkpoint_mismatch'
   | 'worker_died';

@@ -1,6 +1,7 @@
 /** @module The training loop and everything around it. See README.md. */
 export type { Evaluated } from './checkpoint.ts';
 export { TuningError, type TuningErrorCode } from './errors.ts';
+export type { FileCheck } from './file-check.ts';
 export { type TuneOptions, tuneInWorker } from './in-worker.ts';
 export {
   CHECKPOINT_FILE,

@@ -34,6 +34,8 @@ export interface TuningJob {
   readonly checkpointSeconds?: number;
   /** Continue from the checkpoint in `out` where there is one. */
   readonly resume?: boolean;
+  /** With `resume`: train no more, and publish the best version that the checkpoint holds. */
+  readonly finish?: boolean;
 }
 
 export interface JobHooks {
@@ -60,7 +62,7 @@ const DEFAULT_CHECKPOINT_SECONDS = 30;
 
 /**
  * Validates the data, trains and writes `out/prompt.safetensors` and `out/card.json`.
- * @throws BackboneError, TuningError (`bad_data` with the validator's report)
+ * @throws BackboneError, TuningError (`bad_data` with the validator's report, `no_version`)
  */
 export async function runJob(job: TuningJob, hooks: JobHooks = {}): Promise<JobResult> {
   const started = new Date();
@@ -71,7 +73,9 @@ export async function runJob(job: TuningJob, hooks: JobHooks = {}): Promise<JobR
   });
   requirePooler(backbone, settings);
   const device = resolveDevice(job.device ?? 'auto');
-  const data = await prepareData(backbone.tokenizer(), settings, job);
+  const data = await prepareData(backbone.tokenizer(), settings, job, (files) =>
+    hooks.onEvent?.({ type: 'checked', files }),
+  );
   mkdirSync(job.out, { recursive: true });
   const path = join(job.out, CHECKPOINT_FILE);
   const identity = await identityOf(backbone, settings, data);
@@ -93,6 +97,7 @@ export async function runJob(job: TuningJob, hooks: JobHooks = {}): Promise<JobR
       rows: data.train,
       evaluate: () => score(model, data, settings.tokenBudget),
       metricName: data.task.metric,
+      finish: job.finish ?? false,
       checkpoint: {
         path,
         identity,

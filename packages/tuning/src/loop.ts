@@ -13,6 +13,7 @@ import {
   writeCheckpoint,
 } from './checkpoint.ts';
 import { TuningError } from './errors.ts';
+import type { FileCheck } from './file-check.ts';
 import type { TrainableModel, TrainRow } from './model.ts';
 import { randomStream } from './random.ts';
 import { learningRateAt } from './schedule.ts';
@@ -37,7 +38,8 @@ export type TuningEvent =
       readonly best: boolean;
       readonly metricName: string;
     } & Evaluated)
-  | { readonly type: 'checkpoint'; readonly step: number };
+  | { readonly type: 'checkpoint'; readonly step: number }
+  | { readonly type: 'checked'; readonly files: readonly FileCheck[] };
 
 export interface LoopOptions {
   readonly model: Pick<TrainableModel, 'parameters' | 'gradients'>;
@@ -46,6 +48,8 @@ export interface LoopOptions {
   /** Dev loss and metric of the model's current parameters. */
   readonly evaluate: () => Promise<{ readonly loss: number; readonly metric: number }>;
   readonly metricName: string;
+  /** Train no more: the result is the best version that the checkpoint holds. */
+  readonly finish?: boolean;
   readonly checkpoint?: {
     readonly path: string;
     readonly identity: Identity;
@@ -72,7 +76,7 @@ export interface LoopResult {
 
 /**
  * Trains until the last epoch or early stopping and returns the best version by the dev set.
- * @throws TuningError `diverged` when the loss is no longer a number, `interrupted`
+ * @throws TuningError `diverged` when the loss is no longer a number, `interrupted`, `no_version`
  */
 export async function train(options: LoopOptions): Promise<LoopResult> {
   const { model, settings, rows, checkpoint, onEvent = () => {} } = options;
@@ -110,7 +114,7 @@ export async function train(options: LoopOptions): Promise<LoopResult> {
   onEvent({ type: 'started', step: state.progress.step, totalSteps });
   let epoch = -1;
   let batches: number[][] = [];
-  while (state.progress.step < totalSteps && !exhausted(state, settings)) {
+  while (!options.finish && state.progress.step < totalSteps && !exhausted(state, settings)) {
     const { step } = state.progress;
     if (options.shouldStop?.()) {
       save();
@@ -155,9 +159,17 @@ export async function train(options: LoopOptions): Promise<LoopResult> {
     }
     if (checkpoint && clock() - saved >= checkpoint.everySeconds) save();
   }
-  save();
+  const { best } = state.progress;
+  if (!best) {
+    throw new TuningError(
+      'no_version',
+      `after step ${state.progress.step} there is no version yet: the first one comes with the ` +
+        `evaluation after step ${stepsPerEpoch}; train on`,
+    );
+  }
+  if (!options.finish) save();
   return {
-    best: state.progress.best!,
+    best,
     parameters: state.best,
     history: state.progress.history,
     steps: state.progress.step,

@@ -10,6 +10,7 @@ type Method = TuningSettings['method'];
 type Recipe = Omit<TuningSettings, 'task' | 'method'>;
 
 const COMMON: Omit<Recipe, 'recipe' | 'pooling'> = {
+  languages: null,
   length: 16,
   learningRate: 5e-3,
   batchSize: 32,

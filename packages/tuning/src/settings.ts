@@ -12,6 +12,8 @@ export const METHODS = ['prefix', 'soft', 'full', 'head'] as const;
 
 export const TuningSettings = z.strictObject({
   task: z.enum(TASK_NAMES),
+  /** Train only on examples of these languages, as the data names them; null: on all. */
+  languages: z.array(z.string().min(1)).min(1).nullable(),
   /** Name of the recipe that the other values come from where not given. */
   recipe: z.string(),
   /** What is tuned beside the head: keys and values per layer, input vectors, everything, nothing. */

@@ -1,0 +1,38 @@
+/** What the full check of one data file found, as plain values: it travels in an event. */
+import type { DatasetIssue, DatasetReport } from '@polyprompt/tasks';
+
+export interface FileCheck {
+  readonly role: 'train' | 'dev';
+  /** Whether there are no errors. */
+  readonly valid: boolean;
+  /** Usable examples. */
+  readonly examples: number;
+  /** Examples per label and per language. */
+  readonly labels: Readonly<Record<string, number>>;
+  readonly languages: Readonly<Record<string, number>>;
+  /** Numbers of problems; `issues` lists the first of them. */
+  readonly errors: number;
+  readonly warnings: number;
+  /** By line, those of the whole file first. */
+  readonly issues: readonly DatasetIssue[];
+}
+
+/** Joins what reading the file found with what came up later: other splits, lengths in tokens. */
+export function fileCheck(
+  role: FileCheck['role'],
+  report: DatasetReport<unknown>,
+  later: readonly DatasetIssue[],
+): FileCheck {
+  const laterErrors = later.filter(({ severity }) => severity === 'error').length;
+  const errors = report.errors + laterErrors;
+  return {
+    role,
+    valid: errors === 0,
+    examples: report.examples.length,
+    labels: report.labels,
+    languages: report.languages,
+    errors,
+    warnings: report.warnings + later.length - laterErrors,
+    issues: [...report.issues, ...later].sort((a, b) => (a.line ?? 0) - (b.line ?? 0)),
+  };
+}
