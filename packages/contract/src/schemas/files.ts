@@ -81,7 +81,10 @@ export const ValidateForm = ValidateFields.extend({ file: z.file() }).meta({ id:
 export const DataIssue = z
   .object({
     code: z.string(),
-    line: z.int().min(1).nullable(),
+    severity: z
+      .enum(['error', 'warning'])
+      .describe('An error makes the file unusable as it is; a warning is worth a look.'),
+    line: z.int().min(1).nullable().describe('From 1; null where it is the file as a whole.'),
     path: z.string().optional(),
     message: z.string(),
     excerpt: z.string().optional(),
@@ -92,13 +95,17 @@ export const DataIssue = z
 export const ValidationReport = z
   .object({
     object: z.literal('file.validation'),
-    valid: z.boolean(),
+    valid: z.boolean().describe('Whether there are no errors.'),
     task: Task,
     examples: z.int().nonnegative(),
     labels: z.record(z.string(), z.int().nonnegative()).describe('Examples per label.'),
     languages: z.record(z.string(), z.int().nonnegative()).describe('Examples per language.'),
-    issue_count: z.int().nonnegative(),
-    issues: z.array(DataIssue).max(LIMITS.reportedIssues),
+    errors: z.int().nonnegative().describe('Problems that make the file unusable: all of them.'),
+    warnings: z.int().nonnegative(),
+    issues: z
+      .array(DataIssue)
+      .max(LIMITS.reportedIssues)
+      .describe('The first of them by line, errors before warnings where not all fit.'),
   })
   .meta({ id: 'ValidationReport' });
 export type ValidationReport = z.infer<typeof ValidationReport>;
