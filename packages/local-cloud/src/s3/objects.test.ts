@@ -148,6 +148,28 @@ describe('conditions', () => {
     expect([status, invited]).toEqual([412, []]);
   });
 
+  it('are judged again when the body has arrived', async () => {
+    const cloud = await testCloud();
+    const command = new PutObjectCommand({ Bucket: BUCKET, Key: 'key', IfNoneMatch: '*' });
+    const url = await getSignedUrl(cloud.s3, command, {
+      expiresIn: 60,
+      unhoistableHeaders: new Set(['if-none-match']),
+      signableHeaders: new Set(['if-none-match', 'host']),
+    });
+    const status = await new Promise((resolve, reject) => {
+      const headers = { 'content-length': 4, 'if-none-match': '*', expect: '100-continue' };
+      const upload = request(url, { method: 'PUT', headers }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      upload.on('error', reject);
+      // Invited, so the first check has passed; now another writer is faster.
+      upload.on('continue', () => put(cloud, 'key', 'fast').then(() => upload.end('slow'), reject));
+      upload.flushHeaders();
+    });
+    expect([status, await text(cloud, 'key')]).toEqual([412, 'fast']);
+  });
+
   it('of a delete: 412 when changed, 404 when gone', async () => {
     const cloud = await testCloud();
     const remove = (IfMatch: string) =>
