@@ -1,0 +1,172 @@
+/** `polyprompt predict`: one JSON line per input, in their order. */
+import { once } from 'node:events';
+import { type DatasetIssue, type LabelScore, textClassification } from '@polyprompt/tasks';
+import { Command, Option } from 'commander';
+import { CliError } from '../errors.ts';
+import { count, plural } from '../format.ts';
+import { INPUT_FORMATS, type InputFormat, type Item, readItems, textItems } from '../inputs.ts';
+import { type LoadedPrompt, loadPrompt, requireTask } from '../loaded-prompt.ts';
+import {
+  type DeviceOptions,
+  type LimitOptions,
+  whole,
+  withDevice,
+  withLimits,
+} from '../options.ts';
+import { answerInputs, DEFAULT_BATCH_TOKENS, tokenLimit } from '../predict.ts';
+
+interface Options extends DeviceOptions, LimitOptions {
+  readonly prompt: string;
+  readonly backbone?: string;
+  readonly text?: readonly string[];
+  readonly textPair?: readonly string[];
+  readonly file?: string;
+  readonly format?: InputFormat;
+  readonly topK?: number;
+  readonly batchTokens: number;
+}
+
+const SHOWN_REFUSALS = 10;
+
+type TextItem = Item<{ readonly text: string; readonly textPair?: string }>;
+
+export function predictCommand(): Command {
+  const command = new Command('predict')
+    .description('Classify texts: one line of JSON per text, in their order.')
+    .requiredOption('--prompt <dir>', 'folder that "polyprompt tune" wrote')
+    .option('--backbone <dir>', 'model folder (default: that of the prompt, where it is at hand)')
+    .option('--text <text...>', 'texts to classify')
+    .option('--text-pair <text...>', 'second texts, one for each --text')
+    .option('--file <file>', 'JSONL, CSV, TSV or one text per line; "-" reads standard input')
+    .addOption(new Option('--format <format>', 'format of the file').choices(INPUT_FORMATS))
+    .option('--top-k <n>', 'only the best labels (default: all)', whole(1))
+    .option('--batch-tokens <n>', 'tokens computed at once', whole(1), DEFAULT_BATCH_TOKENS);
+  return withDevice(withLimits(command))
+    .addHelpText(
+      'after',
+      `
+JSONL and plain text are streamed: any size, little memory. A row that cannot be used gives a line with
+"error", and exit code 2 in the end. Texts are never cut unless --truncate asks for it; the line then says
+"truncated".
+
+Examples:
+  polyprompt predict --prompt topics --text "Der Zug hat Verspaetung." "Il pleut."
+  polyprompt predict --prompt nli --text "A man sleeps." --text-pair "Nobody is awake."
+  polyprompt predict --prompt topics --file texts.jsonl --top-k 1 > answers.jsonl
+  tail -f app.log | polyprompt predict --prompt topics --file -`,
+    )
+    .action(predict);
+}
+
+async function predict(options: Options): Promise<void> {
+  const blocks = openInputs(options);
+  const loaded = await loadPrompt(options.prompt, options);
+  requireTask(loaded, textClassification);
+  const refusals: string[] = [];
+  let refused = 0;
+  let cut = 0;
+  try {
+    for await (const items of blocks) {
+      for (const line of await answerLines(loaded, items, options)) {
+        if (line.error && refused++ < SHOWN_REFUSALS) {
+          refusals.push(`line ${line.line}: ${line.error.message}`);
+        }
+        if (line.truncated) cut++;
+        await write(`${JSON.stringify(line)}\n`);
+      }
+    }
+  } finally {
+    await loaded.predictor.release();
+  }
+  if (cut > 0) {
+    const limit = plural(tokenLimit(loaded, options), 'token');
+    console.error(`polyprompt: ${plural(cut, 'text')} cut to ${limit}, as --truncate asked`);
+  }
+  if (refused > 0) {
+    const more =
+      refused > refusals.length ? [`... and ${count(refused - refusals.length)} more`] : [];
+    const summary = `${plural(refused, 'row')} got no answer:`;
+    throw new CliError('bad_input', [summary, ...refusals, ...more].join('\n'));
+  }
+}
+
+function openInputs(options: Options): AsyncIterable<TextItem[]> | TextItem[][] {
+  const { text, textPair = [], file, format } = options;
+  if ((text === undefined) === (file === undefined)) {
+    throw new CliError('usage', 'give either --text or --file (--help shows examples)');
+  }
+  if (file !== undefined && textPair.length > 0) {
+    throw new CliError(
+      'usage',
+      '--text-pair goes with --text; in a file, pairs are in "text_pair"',
+    );
+  }
+  if (file !== undefined) {
+    return readItems(textClassification, { path: file, format });
+  }
+  if (textPair.length > 0 && textPair.length !== text!.length) {
+    throw new CliError(
+      'usage',
+      `there are ${text!.length} texts and ${textPair.length} second texts; give one --text-pair for each --text`,
+    );
+  }
+  return [textItems(textClassification, text!, textPair)];
+}
+
+interface AnswerLine {
+  readonly line: number;
+  readonly text?: string;
+  readonly text_pair?: string;
+  readonly label?: string;
+  readonly score?: number;
+  readonly scores?: readonly LabelScore[];
+  readonly truncated?: true;
+  /** Length of a text that was cut or refused. */
+  readonly tokens?: number;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+async function answerLines(
+  loaded: LoadedPrompt,
+  items: readonly TextItem[],
+  options: Options,
+): Promise<AnswerLine[]> {
+  const inputs = items.flatMap((item) => ('input' in item ? [item.input] : []));
+  const outcomes = await answerInputs(loaded, textClassification, inputs, options);
+  const limit = tokenLimit(loaded, options);
+  let next = 0;
+  return items.map((item): AnswerLine => {
+    const { line } = item;
+    if ('issue' in item) return { line, error: errorOf(item.issue) };
+    const { answer, overrun } = outcomes[next++]!;
+    const { text, textPair } = item.input;
+    const row = { line, text, ...(textPair === undefined ? {} : { text_pair: textPair }) };
+    const cut = overrun === undefined ? {} : { tokens: overrun };
+    if (answer === undefined) {
+      const message =
+        `the text has ${overrun!.toLocaleString('en')} tokens, special ones included; the limit ` +
+        `is ${limit.toLocaleString('en')}; shorten it or give --truncate`;
+      return { line, ...cut, error: { code: 'too_many_tokens', message } };
+    }
+    const scores = answer.map(({ label, score }) => ({ label, score: rounded(score) }));
+    return {
+      ...row,
+      ...scores[0]!,
+      scores: scores.slice(0, options.topK),
+      ...(overrun === undefined ? {} : { truncated: true, ...cut }),
+    };
+  });
+}
+
+function errorOf({ code, message, suggestion }: DatasetIssue): { code: string; message: string } {
+  return { code, message: suggestion === undefined ? message : `${message}; ${suggestion}` };
+}
+
+/** Six digits say all that a float32 computation does. */
+function rounded(score: number): number {
+  return Number(score.toPrecision(6));
+}
+
+async function write(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+}

@@ -1,0 +1,75 @@
+/** A prompt folder together with the backbone that it was trained on, ready to predict. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type Backbone,
+  type DeviceChoice,
+  openBackbone,
+  Predictor,
+  usableTokens,
+} from '@polyprompt/backbone';
+import {
+  assertBackbone,
+  type Prompt,
+  type PromptCard,
+  promptLength,
+  readPrompt,
+} from '@polyprompt/prompts';
+import type { TaskName } from '@polyprompt/tasks';
+import { TUNED_BACKBONE } from '@polyprompt/tuning';
+import { CliError } from './errors.ts';
+import { shippedBackbone } from './options.ts';
+
+export interface LoadedPrompt {
+  readonly prompt: Prompt;
+  readonly card: PromptCard;
+  readonly backbone: Backbone;
+  readonly predictor: Predictor;
+  /** The longest text in tokens, special ones included, that fits behind the prompt. */
+  readonly room: number;
+}
+
+export interface LoadOptions {
+  /** Model folder; without it, the prompt's own `backbone/` or the one that ships with the project. */
+  readonly backbone?: string;
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+}
+
+/** @throws PromptError, BackboneError, CliError `backbone_needed` */
+export async function loadPrompt(dir: string, options: LoadOptions = {}): Promise<LoadedPrompt> {
+  const { prompt, card } = readPrompt(dir);
+  const backbone =
+    options.backbone === undefined
+      ? await findBackbone(dir, prompt)
+      : await requireBackbone(options.backbone, prompt);
+  const room = usableTokens(backbone.spec, promptLength(prompt));
+  return { prompt, card, backbone, predictor: new Predictor(backbone, options), room };
+}
+
+/** @throws CliError `bad_input` for a prompt of another task */
+export function requireTask({ prompt }: LoadedPrompt, { name }: { readonly name: TaskName }): void {
+  if (prompt.task === name) return;
+  throw new CliError('bad_input', `the prompt is for ${prompt.task}; this command needs ${name}`);
+}
+
+async function requireBackbone(dir: string, prompt: Prompt): Promise<Backbone> {
+  const backbone = openBackbone(dir);
+  assertBackbone(prompt, { name: backbone.name, fingerprint: await backbone.fingerprint() });
+  return backbone;
+}
+
+async function findBackbone(dir: string, prompt: Prompt): Promise<Backbone> {
+  const own = join(dir, TUNED_BACKBONE);
+  const candidates = [existsSync(own) ? own : undefined, shippedBackbone()];
+  for (const candidate of candidates) {
+    if (candidate === undefined) continue;
+    const backbone = openBackbone(candidate);
+    if ((await backbone.fingerprint()) === prompt.backbone) return backbone;
+  }
+  throw new CliError(
+    'backbone_needed',
+    `${dir} was trained on backbone "${prompt.backboneName}" (${prompt.backbone}), which does not ` +
+      'ship with polyprompt; give its folder with --backbone DIR',
+  );
+}

@@ -1,0 +1,61 @@
+/** Values of options, checked as they are parsed, and the options that commands share. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DEVICE_CHOICES, type DeviceChoice } from '@polyprompt/backbone';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** A whole number of at least `least`. */
+export function whole(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value) || text.trim() === '' || value < least) {
+      throw new InvalidArgumentError(`Give a whole number of at least ${least}.`);
+    }
+    return value;
+  };
+}
+
+/** A finite number of at least 0. */
+export function decimal(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || text.trim() === '' || value < 0) {
+    throw new InvalidArgumentError('Give a number of at least 0.');
+  }
+  return value;
+}
+
+export interface DeviceOptions {
+  readonly device: DeviceChoice;
+  readonly threads?: number;
+}
+
+export function withDevice(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--device <device>', 'where to compute').choices(DEVICE_CHOICES).default('auto'),
+    )
+    .option('--threads <n>', 'CPU threads (default: all cores)', whole(1));
+}
+
+export interface LimitOptions {
+  readonly maxTokens?: number;
+  readonly truncate?: boolean;
+}
+
+/** The options about texts that are too long, for commands that read texts to answer them. */
+export function withLimits(command: Command): Command {
+  return command
+    .option(
+      '--max-tokens <n>',
+      'longest text (default: all that the backbone has room for)',
+      whole(3),
+    )
+    .option('--truncate', 'cut longer texts instead of refusing them');
+}
+
+/** The backbone that comes with the project; undefined where it does not. */
+export function shippedBackbone(): string | undefined {
+  const dir = fileURLToPath(new URL('../../../models/polyprompt-mini', import.meta.url));
+  return existsSync(join(dir, 'config.json')) ? dir : undefined;
+}

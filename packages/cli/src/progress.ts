@@ -1,0 +1,88 @@
+/** A tuning run as seen by a person: a bar on a terminal, a line per evaluation anywhere else. */
+import type { TuningEvent } from '@polyprompt/tuning';
+import cliProgress from 'cli-progress';
+import { count, duration } from './format.ts';
+
+export interface Progress {
+  readonly onEvent: (event: TuningEvent) => void;
+  /** Leaves the cursor on a new line; call it before anything else is printed. */
+  readonly stop: () => void;
+}
+
+type Step = Extract<TuningEvent, { type: 'step' }>;
+type Evaluated = Extract<TuningEvent, { type: 'evaluated' }>;
+
+const SILENT: Progress = { onEvent: () => {}, stop: () => {} };
+
+export function showProgress(stream: NodeJS.WriteStream, { quiet = false } = {}): Progress {
+  if (quiet) return SILENT;
+  return stream.isTTY ? progressBar(stream) : progressLines(stream);
+}
+
+function progressBar(stream: NodeJS.WriteStream): Progress {
+  const bar = new cliProgress.SingleBar(
+    {
+      stream,
+      format: '{bar} {value}/{total}  loss {loss}  dev {dev}  {speed} tokens/s  {left} left',
+      barsize: 24,
+      fps: 5,
+      hideCursor: true,
+      // Ctrl-C belongs to the command, which checkpoints.
+      gracefulExit: false,
+    },
+    cliProgress.Presets.shades_classic,
+  );
+  const unknown = { loss: '-', dev: '-', speed: '-', left: '-' };
+  return {
+    onEvent(event) {
+      if (event.type === 'started') bar.start(event.totalSteps, event.step, unknown);
+      else if (event.type === 'step') bar.update(event.step, shown(event));
+      else if (event.type === 'evaluated') bar.update({ dev: event.metric.toFixed(4) });
+    },
+    stop: () => {
+      if (bar.isActive) bar.stop();
+    },
+  };
+}
+
+function shown({ loss, tokensPerSecond, etaSeconds }: Step) {
+  return { loss: loss.toFixed(4), speed: count(tokensPerSecond), left: duration(etaSeconds) };
+}
+
+function progressLines(stream: NodeJS.WriteStream): Progress {
+  let last: Step | undefined;
+  const line = (text: string) => stream.write(`${text}\n`);
+  return {
+    onEvent(event) {
+      switch (event.type) {
+        case 'started':
+          line(
+            event.step > 0
+              ? `continuing after step ${event.step} of ${event.totalSteps}`
+              : `${event.totalSteps} steps`,
+          );
+          break;
+        case 'step':
+          last = event;
+          break;
+        case 'evaluated':
+          if (last) line(evaluationLine(event, last));
+          break;
+        case 'checked':
+        case 'checkpoint':
+          break;
+        default:
+          event satisfies never;
+      }
+    },
+    stop: () => {},
+  };
+}
+
+function evaluationLine({ metricName, metric, best }: Evaluated, last: Step): string {
+  const { loss, speed, left } = shown(last);
+  return (
+    `step ${last.step}/${last.totalSteps}  loss ${loss}  dev ${metricName} ${metric.toFixed(4)}` +
+    `${best ? ' (best)' : ''}  ${speed} tokens/s  ${left} left`
+  );
+}
