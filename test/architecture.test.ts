@@ -19,7 +19,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   tuning: ['autodiff', 'backbone', 'prompts', 'safetensors', 'tasks'],
   registry: ['prompts', 'storage'],
   cli: ['backbone', 'contract', 'prompts', 'tasks', 'tuning'],
-  tuner: ['backbone', 'prompts', 'registry', 'storage', 'tasks', 'tuning'],
+  tuner: ['backbone', 'contract', 'prompts', 'registry', 'storage', 'tasks', 'tuning'],
   api: [
     'backbone',
     'contract',
