@@ -1,0 +1,13 @@
+export type { BatcherStats } from './batcher.ts';
+export { type Clock, systemClock } from './clock.ts';
+export {
+  createEngine,
+  type Engine,
+  type EngineOptions,
+  type EngineStats,
+  type LoadPrompt,
+} from './engine.ts';
+export { ServingError, type ServingErrorCode, type TooLong } from './errors.ts';
+export { SERVING_LIMITS, type ServingLimits, withDefaults } from './limits.ts';
+export type { CacheStats } from './prompt-cache.ts';
+export type { InferRequest, InferResult, Timing } from './request.ts';
