@@ -1,13 +1,21 @@
 /** A job's settings, in the words of the wire, as the input of the training loop: the one place that maps them. */
-import type { Backbone } from '@polyprompt/backbone';
-import { usableTokens } from '@polyprompt/backbone';
-import type { Hyperparameters, PromptSettings } from '@polyprompt/contract';
-import { resolveSettings, type TuningInput } from '@polyprompt/tuning';
+import { type Backbone, usableTokens } from '@polyprompt/backbone';
+import { Hyperparameters, PromptSettings } from '@polyprompt/contract';
+import {
+  resolveSettings,
+  TuningError,
+  type TuningInput,
+  type TuningSettings,
+} from '@polyprompt/tuning';
+import { z } from 'zod';
+
+type Spec = Backbone['spec'];
 
 export interface JobSettings {
-  readonly seed?: number | null | undefined;
-  readonly hyperparameters?: Hyperparameters | undefined;
-  readonly prompt?: PromptSettings | undefined;
+  readonly seed: number;
+  /** `Hyperparameters` and `PromptSettings` of the contract. */
+  readonly hyperparameters: object;
+  readonly settings: object;
 }
 
 const DEFAULT_TASK = 'text-classification';
@@ -16,34 +24,57 @@ const DEFAULT_TASK = 'text-classification';
  * What is absent or "auto" comes from the recipe.
  * @throws TuningError `bad_setting` for values that do not fit the backbone or each other
  */
-export function tuningInput(job: JobSettings, backbone: Pick<Backbone, 'spec'>): TuningInput {
-  const { prompt, seed } = job;
-  const { n_epochs, batch_size, learning_rate_multiplier } = job.hyperparameters ?? {};
+export function tuningInput(job: JobSettings, spec: Spec): TuningInput {
+  const native = parse(PromptSettings, { task: DEFAULT_TASK, ...job.settings }, 'prompt');
+  const common = parse(Hyperparameters, job.hyperparameters, 'hyperparameters');
   const input: TuningInput = withoutUndefined({
-    task: prompt?.task ?? DEFAULT_TASK,
-    recipe: prompt?.recipe,
-    method: prompt?.method,
-    length: prompt?.length,
-    learningRate: prompt?.learning_rate,
-    dropout: prompt?.dropout,
-    headDropout: prompt?.dropout,
-    languages: prompt?.languages,
-    patience: prompt?.early_stopping,
-    epochs: given(n_epochs),
-    batchSize: given(batch_size),
-    seed: seed ?? undefined,
+    task: native.task,
+    recipe: native.recipe,
+    method: native.method,
+    length: native.length,
+    learningRate: native.learning_rate,
+    dropout: native.dropout,
+    headDropout: native.dropout,
+    languages: native.languages,
+    patience: native.early_stopping,
+    epochs: given(common.n_epochs),
+    batchSize: given(common.batch_size),
+    seed: job.seed,
   });
-  const traits = {
-    family: backbone.spec.family,
-    usableTokens: (length: number) => usableTokens(backbone.spec, length),
-  };
-  // Resolved here as well, so that bad values are refused before anything is downloaded.
-  const { learningRate } = resolveSettings(input, traits);
-  const factor = given(learning_rate_multiplier);
+  const { learningRate } = resolve(input, spec);
+  const factor = given(common.learning_rate_multiplier);
   if (factor === undefined) return input;
   const multiplied = { ...input, learningRate: learningRate * factor };
-  resolveSettings(multiplied, traits);
+  resolve(multiplied, spec);
   return multiplied;
+}
+
+/** The hyper-parameters with the values that "auto" came to. They map to the same input. */
+export function hyperparametersOf(job: JobSettings, input: TuningInput, spec: Spec) {
+  const { epochs, batchSize } = resolve(input, spec);
+  const { learning_rate_multiplier } = parse(
+    Hyperparameters,
+    job.hyperparameters,
+    'hyperparameters',
+  );
+  return {
+    n_epochs: epochs,
+    batch_size: batchSize,
+    learning_rate_multiplier: given(learning_rate_multiplier) ?? 1,
+  };
+}
+
+function resolve(input: TuningInput, spec: Spec): TuningSettings {
+  return resolveSettings(input, {
+    family: spec.family,
+    usableTokens: (length) => usableTokens(spec, length),
+  });
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new TuningError('bad_setting', `${what}: ${z.prettifyError(parsed.error)}`);
 }
 
 function given<T>(value: T | 'auto' | undefined): T | undefined {
