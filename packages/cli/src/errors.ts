@@ -71,7 +71,7 @@ export function messageOf(error: unknown, debug: boolean): string {
 }
 
 /** At most so many lines, and then how many more there were. */
-export function firstLines(lines: readonly string[]): readonly string[] {
+function firstLines(lines: readonly string[]): readonly string[] {
   if (lines.length <= SHOWN_LINES) return lines;
   return [...lines.slice(0, SHOWN_LINES), `... and ${lines.length - SHOWN_LINES} more`];
 }

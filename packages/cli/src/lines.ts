@@ -40,6 +40,28 @@ export async function* lineBlocks(
   if (restBytes > 0) yield { bytes: Buffer.concat(rest), firstLine };
 }
 
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
+
+/** The lines of a block that hold more than white space, without the space around them. */
+export function* linesOf(block: LineBlock): Generator<{ bytes: Buffer; line: number }> {
+  const { bytes, firstLine } = block;
+  let start = firstLine === 1 && bytes.indexOf(BYTE_ORDER_MARK) === 0 ? BYTE_ORDER_MARK.length : 0;
+  for (let line = firstLine; start < bytes.length; line++) {
+    const feed = bytes.indexOf(LINE_FEED, start);
+    const next = feed < 0 ? bytes.length : feed;
+    let [from, to] = [start, next];
+    while (from < to && isSpace(bytes[from]!)) from++;
+    while (to > from && isSpace(bytes[to - 1]!)) to--;
+    if (to > from) yield { bytes: bytes.subarray(from, to), line };
+    start = next + 1;
+  }
+}
+
+/** Space, tab, carriage return. */
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x09 || byte === 0x0d;
+}
+
 function countLineFeeds(bytes: Buffer): number {
   let count = 0;
   for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) count++;

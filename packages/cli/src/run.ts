@@ -25,7 +25,8 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-function program(): Command {
+/** All commands with their options. */
+export function program(): Command {
   const root = new Command('polyprompt')
     .description('Train small prompts for a frozen multilingual model, and predict with them.')
     .version(manifest.version)
@@ -34,7 +35,7 @@ function program(): Command {
       `
 Examples:
   polyprompt tune --train train.jsonl --dev dev.jsonl --out topics
-  polyprompt predict --prompt topics --text "Es regnet seit heute frueh."
+  polyprompt predict --prompt topics --text "Es regnet seit heute früh."
   polyprompt evaluate --prompt topics --data test.jsonl`,
     )
     .addHelpText('afterAll', EXIT_HELP);

@@ -50,7 +50,7 @@ JSONL and plain text are streamed: any size, little memory. A row that cannot be
 "truncated".
 
 Examples:
-  polyprompt predict --prompt topics --text "Der Zug hat Verspaetung." "Il pleut."
+  polyprompt predict --prompt topics --text "Der Zug hat Verspätung." "Il pleut."
   polyprompt predict --prompt nli --text "A man sleeps." --text-pair "Nobody is awake."
   polyprompt predict --prompt topics --file texts.jsonl --top-k 1 > answers.jsonl
   tail -f app.log | polyprompt predict --prompt topics --file -`,
