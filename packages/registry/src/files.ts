@@ -1,9 +1,29 @@
+/**
+ * Uploaded files: the bytes, and a document beside them. A file is there once its document is; bytes without one
+ * are what an interrupted upload left. A file remembers the unfinished jobs that use it and cannot go before them.
+ */
 import type { Readable } from 'node:stream';
-import type { ByteRange, PresignedPut } from '@polyprompt/storage';
+import {
+  type ByteRange,
+  type Document,
+  type Documents,
+  fileKeys,
+  folders,
+  jobKeys,
+  type PresignedPut,
+  StorageError,
+} from '@polyprompt/storage';
 import { z } from 'zod';
-import type { Page, PageOptions } from './page.ts';
+import type { Context } from './context.ts';
+import { RegistryError } from './errors.ts';
+import { isId } from './ids.ts';
+import { Job } from './jobs/job.ts';
+import { isFinished } from './jobs/transition.ts';
+import { behind } from './layout.ts';
+import { loadPage, type Page, type PageOptions } from './page.ts';
 
 const Time = z.int().nonnegative();
+const Report = z.json();
 
 export const FileRecord = z.object({
   id: z.string(),
@@ -18,52 +38,340 @@ export const FileRecord = z.object({
   status: z.enum(['uploaded', 'processed', 'error']),
   statusDetails: z.string().nullable(),
   /** Validation reports by task, as the validator gave them. */
-  reports: z.record(z.string(), z.json()),
+  reports: z.record(z.string(), Report),
 });
 export type FileRecord = z.infer<typeof FileRecord>;
+
+const StoredFile = FileRecord.extend({
+  /** Jobs that may still need it. */
+  uses: z.array(z.string()),
+  /** Until when a presigned upload may begin; null once the bytes are there. */
+  uploadUntil: Time.nullable(),
+  /** Being removed: gone for everybody else. */
+  removed: z.boolean(),
+});
+type StoredFile = z.infer<typeof StoredFile>;
 
 export interface NewFile {
   readonly filename: string;
   readonly purpose: string;
+  /** When it removes itself, or as soon after as it is looked at and no job needs it. */
   readonly expires?: number | null;
 }
 
-export interface Files {
-  /** Streams the bytes to the store. @throws RegistryError `too_large`, and whatever `body` throws. */
-  create(
+const PRESIGN_SECONDS = 3600;
+/** An upload that began in time may take this long. */
+const UPLOAD_GRACE_MS = 3600_000;
+/** Oldest first means listing every name there is. */
+const MAX_ASCENDING = 10_000;
+
+export class Files {
+  readonly #context: Context;
+  readonly #documents: Documents<StoredFile>;
+  readonly #jobs: Documents<Job>;
+
+  constructor(context: Context) {
+    this.#context = context;
+    this.#documents = context.storage.documents(StoredFile);
+    this.#jobs = context.storage.documents(Job);
+  }
+
+  /**
+   * Streams the bytes to the store; nothing is kept of an upload that fails.
+   * @throws RegistryError `too_large`, and whatever `body` throws
+   */
+  async create(
     tenant: string,
-    file: NewFile & { body: AsyncIterable<Uint8Array>; maxBytes?: number; signal?: AbortSignal },
-  ): Promise<FileRecord>;
-  /** A file whose bytes are to be PUT to a URL, which the file is processed after. */
-  presign(
+    file: NewFile & {
+      body: AsyncIterable<Uint8Array>;
+      maxBytes?: number;
+      signal?: AbortSignal;
+    },
+  ): Promise<FileRecord> {
+    const { body, maxBytes = Number.POSITIVE_INFINITY, signal } = file;
+    const { blobs } = this.#context.storage;
+    const id = this.#context.ids.next('file');
+    const keys = fileKeys(tenant, id);
+    const { size, sha256 } = await blobs.create(
+      keys.content,
+      limited(body, maxBytes),
+      signal ? { signal } : {},
+    );
+    const stored: StoredFile = {
+      ...this.#newFile(id, file),
+      bytes: size,
+      sha256,
+      status: 'processed',
+    };
+    try {
+      return view((await this.#documents.create(keys.document, stored)).value);
+    } catch (error) {
+      await blobs.remove(keys.content).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** A file whose bytes, exactly as many, are to be PUT to a URL. It is processed once they have arrived. */
+  async presign(
     tenant: string,
     file: NewFile & { bytes: number; expiresSeconds?: number },
-  ): Promise<{ file: FileRecord; upload: PresignedPut & { expires: number } }>;
+  ): Promise<{ file: FileRecord; upload: PresignedPut & { expires: number } }> {
+    const { bytes, expiresSeconds = PRESIGN_SECONDS } = file;
+    const id = this.#context.ids.next('file');
+    const keys = fileKeys(tenant, id);
+    const expires = this.#context.clock.now() + expiresSeconds * 1000;
+    const presigned = await this.#context.storage.blobs.presignPut(keys.content, {
+      expiresSeconds,
+      size: bytes,
+    });
+    const { value } = await this.#documents.create(keys.document, {
+      ...this.#newFile(id, file),
+      bytes,
+      status: 'uploaded',
+      uploadUntil: expires,
+    });
+    return { file: view(value), upload: { ...presigned, expires } };
+  }
+
   /** @throws RegistryError `file_not_found` */
-  get(tenant: string, id: string): Promise<FileRecord>;
-  /** By time of creation; `order` 'desc' by default. */
-  list(
+  async get(tenant: string, id: string): Promise<FileRecord> {
+    return view((await this.#require(tenant, id)).value);
+  }
+
+  /**
+   * By time of creation; `order` is 'desc' by default.
+   * @throws RegistryError `limit` for 'asc' with more files than can be turned round
+   */
+  async list(
     tenant: string,
-    page: PageOptions & { order?: 'asc' | 'desc'; purpose?: string | undefined },
-  ): Promise<Page<FileRecord>>;
-  /** The bytes as a stream, to be read to its end or destroyed. @throws RegistryError `file_not_found`, `file_not_ready` */
-  content(
+    {
+      limit,
+      after,
+      order = 'desc',
+      purpose,
+    }: PageOptions & { order?: 'asc' | 'desc'; purpose?: string | undefined },
+  ): Promise<Page<FileRecord>> {
+    const folder = folders.files(tenant);
+    const ids =
+      order === 'desc'
+        ? this.#context.storage.listFolders(folder, behind(folder, after))
+        : await this.#ascending(folder, after);
+    return loadPage(ids, limit, async (id) => {
+      const file = (await this.#find(tenant, id))?.value;
+      return file && (purpose === undefined || file.purpose === purpose) ? view(file) : undefined;
+    });
+  }
+
+  /**
+   * The bytes as a stream, to be read to its end or destroyed.
+   * @throws RegistryError `file_not_found`, `file_not_ready`
+   */
+  async content(
     tenant: string,
     id: string,
-    options?: { range?: ByteRange; signal?: AbortSignal },
-  ): Promise<{ file: FileRecord; body: Readable }>;
+    options: { range?: ByteRange; signal?: AbortSignal } = {},
+  ): Promise<{ file: FileRecord; body: Readable }> {
+    const { value } = await this.#require(tenant, id);
+    assertArrived(value);
+    const reader = await this.#context.storage.blobs.open(fileKeys(tenant, id).content, options);
+    if (!reader) throw notFound(id);
+    return { file: view(value), body: reader.body };
+  }
+
   /** @throws RegistryError `file_not_found`, `file_in_use` */
-  remove(tenant: string, id: string): Promise<void>;
+  async remove(tenant: string, id: string): Promise<void> {
+    const document = await this.#require(tenant, id);
+    const user = await this.#remove(tenant, document);
+    if (user === undefined) return;
+    throw new RegistryError(
+      'file_in_use',
+      `file "${id}" is used by job "${user}"; wait for it or cancel it first`,
+    );
+  }
+
+  /** @throws RegistryError `file_not_found` */
   setStatus(
     tenant: string,
     id: string,
     status: FileRecord['status'],
-    details?: string | null,
-  ): Promise<FileRecord>;
+    statusDetails: string | null = null,
+  ): Promise<FileRecord> {
+    return this.#update(tenant, id, (file) => ({ ...file, status, statusDetails }));
+  }
+
+  /** Keeps the validator's report for a task. @throws RegistryError `file_not_found` */
   setReport(
     tenant: string,
     id: string,
     task: string,
-    report: z.infer<ReturnType<typeof z.json>>,
-  ): Promise<FileRecord>;
+    report: z.infer<typeof Report>,
+  ): Promise<FileRecord> {
+    return this.#update(tenant, id, (file) => ({
+      ...file,
+      reports: { ...file.reports, [task]: report },
+    }));
+  }
+
+  /** For `Jobs`: keeps the file until the job has ended. @throws RegistryError `file_not_found`, `file_not_ready` */
+  async use(tenant: string, id: string, jobId: string): Promise<void> {
+    await this.#update(tenant, id, (file) => {
+      assertArrived(file);
+      return file.uses.includes(jobId) ? undefined : { ...file, uses: [...file.uses, jobId] };
+    });
+  }
+
+  /** For `Jobs`: the job has ended. */
+  async endUse(tenant: string, id: string, jobId: string): Promise<void> {
+    await this.#update(tenant, id, (file) =>
+      file.uses.includes(jobId)
+        ? { ...file, uses: file.uses.filter((use) => use !== jobId) }
+        : undefined,
+    ).catch((error) => {
+      if (!(error instanceof RegistryError)) throw error;
+    });
+  }
+
+  #newFile(id: string, { filename, purpose, expires = null }: NewFile) {
+    return {
+      id,
+      filename,
+      purpose,
+      sha256: null,
+      created: this.#context.clock.now(),
+      expires,
+      statusDetails: null,
+      reports: {},
+      uses: [],
+      uploadUntil: null,
+      removed: false,
+    };
+  }
+
+  async #update(
+    tenant: string,
+    id: string,
+    change: (file: StoredFile) => StoredFile | undefined,
+  ): Promise<FileRecord> {
+    const { key } = await this.#require(tenant, id);
+    try {
+      const { value } = await this.#documents.update(key, (file) => {
+        if (file.removed) throw notFound(id);
+        return change(file);
+      });
+      return view(value);
+    } catch (error) {
+      throw isGone(error) ? notFound(id) : error;
+    }
+  }
+
+  async #require(tenant: string, id: string): Promise<Document<StoredFile>> {
+    const found = isId('file', id) ? await this.#find(tenant, id) : undefined;
+    if (!found) throw notFound(id);
+    return found;
+  }
+
+  /** Reads a file and brings it up to date: uploads arrive, and files expire, without telling us. */
+  async #find(tenant: string, id: string): Promise<Document<StoredFile> | undefined> {
+    const document = await this.#documents.read(fileKeys(tenant, id).document);
+    if (!document) return undefined;
+    const { expires, uploadUntil, removed } = document.value;
+    const now = this.#context.clock.now();
+    // A removal that was interrupted is completed by whoever comes across it.
+    if (removed || (expires !== null && expires <= now)) {
+      return (await this.#remove(tenant, document)) === undefined ? undefined : document;
+    }
+    if (uploadUntil === null) return document;
+    const arrived = await this.#context.storage.blobs.head(fileKeys(tenant, id).content);
+    if (!arrived && now < uploadUntil + UPLOAD_GRACE_MS) return document;
+    const settled = arrived
+      ? { bytes: arrived.size, status: 'processed' as const, uploadUntil: null }
+      : {
+          status: 'error' as const,
+          statusDetails: 'the upload did not arrive in time; create the file again',
+          uploadUntil: null,
+        };
+    return this.#documents.update(document.key, (file) =>
+      file.uploadUntil === null ? undefined : { ...file, ...settled },
+    );
+  }
+
+  /** @returns the unfinished job that prevents it, if any */
+  async #remove(tenant: string, document: Document<StoredFile>): Promise<string | undefined> {
+    const keys = fileKeys(tenant, document.value.id);
+    try {
+      for (let seen = document; ; ) {
+        const checked = new Set(seen.value.uses);
+        const user = await this.#unfinished(tenant, seen.value.uses);
+        if (user !== undefined) return user;
+        // A job that began to use the file meanwhile has to be looked at too.
+        seen = await this.#documents.update(document.key, (file) =>
+          !file.removed && file.uses.every((use) => checked.has(use))
+            ? { ...file, uses: [], removed: true }
+            : undefined,
+        );
+        if (!seen.value.removed) continue;
+        await this.#context.storage.blobs.remove(keys.content);
+        await this.#documents.remove(seen);
+        return undefined;
+      }
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** A use whose job does not exist is left from a creation that failed. */
+  async #unfinished(tenant: string, uses: readonly string[]): Promise<string | undefined> {
+    for (const id of uses) {
+      const job = await this.#jobs.read(jobKeys(tenant, id).document);
+      if (job && !isFinished(job.value.status)) return id;
+    }
+    return undefined;
+  }
+
+  async #ascending(folder: string, after: string | undefined): Promise<string[]> {
+    const ids: string[] = [];
+    for await (const id of this.#context.storage.listFolders(folder)) {
+      if (id === after) break;
+      if (ids.push(id) > MAX_ASCENDING) {
+        throw new RegistryError(
+          'limit',
+          `there are more than ${MAX_ASCENDING} files, too many to list oldest first; list them newest first (order=desc)`,
+        );
+      }
+    }
+    return ids.reverse();
+  }
+}
+
+async function* limited(
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const piece of body) {
+    bytes += piece.length;
+    if (bytes > maxBytes)
+      throw new RegistryError('too_large', `the file has more than ${maxBytes} bytes, the limit`);
+    yield piece;
+  }
+}
+
+function assertArrived({ id, status, statusDetails, uploadUntil }: StoredFile): void {
+  if (uploadUntil !== null)
+    throw new RegistryError('file_not_ready', `the bytes of file "${id}" have not arrived yet`);
+  if (status === 'error')
+    throw new RegistryError('file_not_ready', `file "${id}" cannot be used: ${statusDetails}`);
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof StorageError && error.code === 'not_found';
+}
+
+function notFound(id: string): RegistryError {
+  return new RegistryError('file_not_found', `no file "${id}"`);
+}
+
+function view({ uses: _, uploadUntil: __, removed: ___, ...file }: StoredFile): FileRecord {
+  return file;
 }

@@ -2,9 +2,9 @@
 export { RegistryError, type RegistryErrorCode } from './errors.ts';
 export type { FileRecord, Files, NewFile } from './files.ts';
 export {
+  JOB_STATUSES,
   type Job,
   type JobCheckpoint,
-  type JobEvent,
   type JobFailure,
   JobMessage,
   type JobResult,
@@ -12,17 +12,20 @@ export {
   type JobStatus,
   type JsonObject,
   type NewJobEvent,
+  type NumberedEvent,
   type Wanted,
 } from './jobs/job.ts';
 export type { Jobs } from './jobs/jobs.ts';
+export type { JobRequest } from './jobs/requests.ts';
 export { isFinished } from './jobs/transition.ts';
-export type { JobHandle, JobOutcome } from './jobs/worker.ts';
+export type { JobChange, JobHandle, JobOutcome } from './jobs/worker.ts';
 export { type ApiKey, type Keys, SCOPES, type Scope } from './keys.ts';
 export type { Page, PageOptions } from './page.ts';
+export type { ArchiveFiles } from './prompts/archive.ts';
+export { DEFAULT_ALIAS } from './prompts/changes.ts';
 export type { AliasTarget, HistoryEntry, VersionRecord } from './prompts/document.ts';
 export type {
   Alias,
-  ArchiveFiles,
   Change,
   Prompt,
   Prompts,
@@ -30,5 +33,6 @@ export type {
   PromptVersionInfo,
   ResolvedPrompt,
 } from './prompts/prompts.ts';
+export type { PublishOptions } from './prompts/publish.ts';
 export { createRegistry, type Registry, type RegistryOptions } from './registry.ts';
-export type { Usage, UsageCounts, UsageRow } from './usage.ts';
+export type { Usage, UsageCounts, UsageQuery, UsageRow } from './usage.ts';

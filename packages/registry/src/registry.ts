@@ -1,10 +1,13 @@
-import type { Clock, Queue, Storage } from '@polyprompt/storage';
-import type { Files } from './files.ts';
+import { randomBytes } from 'node:crypto';
+import { type Clock, type Queue, type Storage, systemClock } from '@polyprompt/storage';
+import type { Context } from './context.ts';
+import { Files } from './files.ts';
+import { Ids } from './ids.ts';
 import type { JobMessage } from './jobs/job.ts';
-import type { Jobs } from './jobs/jobs.ts';
-import type { Keys } from './keys.ts';
-import type { Prompts } from './prompts/prompts.ts';
-import type { Usage } from './usage.ts';
+import { Jobs } from './jobs/jobs.ts';
+import { Keys } from './keys.ts';
+import { Prompts } from './prompts/prompts.ts';
+import { Usage } from './usage.ts';
 
 export interface RegistryOptions {
   readonly storage: Storage;
@@ -14,7 +17,7 @@ export interface RegistryOptions {
   readonly clock?: Clock;
   /** Random bytes for ids and secrets. @default node:crypto */
   readonly random?: (bytes: number) => Uint8Array;
-  /** Takes without getting ahead after which a job is failed. @default 3 */
+  /** Times that a job is taken without getting ahead before it is failed. @default 3 */
   readonly maxAttempts?: number;
 }
 
@@ -28,4 +31,25 @@ export interface Registry {
   close(): Promise<void>;
 }
 
-export declare function createRegistry(options: RegistryOptions): Registry;
+const MAX_ATTEMPTS = 3;
+
+/** Every method takes the tenant first and reaches nothing outside its folder. Reads and writes happen on call only. */
+export function createRegistry({
+  storage,
+  queue,
+  clock = systemClock,
+  random = randomBytes,
+  maxAttempts = MAX_ATTEMPTS,
+}: RegistryOptions): Registry {
+  const context: Context = { storage, clock, random, ids: new Ids(clock, random) };
+  const files = new Files(context);
+  const usage = new Usage(context);
+  return {
+    keys: new Keys(context),
+    files,
+    jobs: new Jobs(context, { queue, files, maxAttempts }),
+    prompts: new Prompts(context),
+    usage,
+    close: () => usage.close(),
+  };
+}

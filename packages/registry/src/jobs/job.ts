@@ -84,7 +84,7 @@ export const Job = JobSpec.extend({
   attempts: Count,
   /** The saved training state: the fence it was saved under. */
   saved: z.object({ fence: Count }).nullable(),
-  /** When the queue was last told; null when it has still to be. */
+  /** When the queue was last told about it; null when it has still to be. */
   sent: Time.nullable(),
 });
 export type Job = z.infer<typeof Job>;
@@ -93,6 +93,7 @@ export const JobMessage = z.object({ tenant: z.string(), jobId: z.string() });
 /** What travels on the queue. */
 export type JobMessage = z.infer<typeof JobMessage>;
 
+/** An event as a worker reports it. */
 export const NewJobEvent = z.object({
   level: z.enum(['info', 'warn', 'error']),
   message: z.string(),
@@ -102,5 +103,7 @@ export const NewJobEvent = z.object({
 export type NewJobEvent = z.input<typeof NewJobEvent>;
 
 export const JobEvent = NewJobEvent.extend({ created: Time });
+export type JobEvent = z.output<typeof JobEvent>;
+
 /** `sequence` counts from 1 per job. */
-export type JobEvent = z.output<typeof JobEvent> & { readonly sequence: number };
+export type NumberedEvent = JobEvent & { readonly sequence: number };

@@ -1,53 +1,364 @@
-import type { Page, PageOptions } from '../page.ts';
-import type { Job, JobCheckpoint, JobEvent, JobSpec, NewJobEvent } from './job.ts';
-import type { JobHandle } from './worker.ts';
+/**
+ * Tuning jobs. The truth about a job is its document; the queue only tells workers where to look, at least once.
+ * A message that was lost is sent again by whoever reads the job (`#remind`), one too many does no harm (`take`).
+ */
+import {
+  type Document,
+  type Documents,
+  folders,
+  isSegment,
+  jobKeys,
+  type Queue,
+  StorageError,
+} from '@polyprompt/storage';
+import type { Context } from '../context.ts';
+import { RegistryError } from '../errors.ts';
+import type { Files } from '../files.ts';
+import { isId } from '../ids.ts';
+import { behind, stateKey } from '../layout.ts';
+import { loadPage, type Page, type PageOptions, slicePage } from '../page.ts';
+import { advance, cancelled, paused, resumed } from './control.ts';
+import { JobEvents } from './events.ts';
+import {
+  Job,
+  type JobCheckpoint,
+  type JobMessage,
+  type JobSpec,
+  type NewJobEvent,
+  type NumberedEvent,
+} from './job.ts';
+import { type JobRequest, JobRequests } from './requests.ts';
+import { isFinished } from './transition.ts';
+import { JobHandle } from './worker.ts';
 
-export interface Jobs {
+/** How often `follow` looks for more. */
+const FOLLOW_MS = 500;
+/** A creation that was interrupted before the queue was told is completed after this time, */
+const UNSENT_MS = 5000;
+/** and a job that nothing was heard of for this time is brought to mind again. */
+const SILENT_MS = 10 * 60_000;
+
+export class Jobs {
+  readonly #context: Context;
+  readonly #queue: Pick<Queue<JobMessage>, 'send'>;
+  readonly #files: Files;
+  readonly #maxAttempts: number;
+  readonly #documents: Documents<Job>;
+  readonly #requests: JobRequests;
+  readonly #events: JobEvents;
+
+  constructor(
+    context: Context,
+    {
+      queue,
+      files,
+      maxAttempts,
+    }: { queue: Pick<Queue<JobMessage>, 'send'>; files: Files; maxAttempts: number },
+  ) {
+    this.#context = context;
+    this.#queue = queue;
+    this.#files = files;
+    this.#maxAttempts = maxAttempts;
+    this.#documents = context.storage.documents(Job);
+    this.#requests = new JobRequests(context);
+    this.#events = new JobEvents(context);
+  }
+
   /**
-   * Creates a job and tells the queue; the same `idempotencyKey` for a day, or the same `bodyHash` for a minute,
-   * gives the same job.
-   * @param prompt name of the prompt; made up from the job's id unless given
-   * @throws RegistryError `file_not_found`, `file_not_ready`, `idempotency_mismatch`
+   * Creates a job and tells the queue. The same `idempotencyKey` within a day, or the same `bodyHash` within a
+   * minute unless its job was cancelled or has failed, gives the same job.
+   * @param spec `prompt` is made up from the job's id unless given
+   * @throws RegistryError `file_not_found`, `file_not_ready`, `idempotency_mismatch`, `bad_value`
    */
-  create(
+  async create(
     tenant: string,
     spec: JobSpec & { prompt?: string | undefined },
-    request: { bodyHash: string; idempotencyKey?: string | undefined },
-  ): Promise<Job>;
-  get(tenant: string, id: string): Promise<Job>;
-  /** Newest first. */
+    request: JobRequest,
+  ): Promise<Job> {
+    if (spec.prompt !== undefined && !isSegment(spec.prompt))
+      throw new RegistryError(
+        'bad_value',
+        `${JSON.stringify(spec.prompt)} is no name for a prompt`,
+      );
+    const id = await this.#requests.reserve(tenant, request, async (jobId) => {
+      const status = (await this.#find(tenant, jobId))?.value.status;
+      return status === 'failed' || status === 'cancelled';
+    });
+    const known = await this.#find(tenant, id);
+    const document = known ?? (await this.#create(tenant, id, spec));
+    if (document.value.sent !== null) return document.value;
+    return (await this.#tell(document)).value;
+  }
+
+  /** @throws RegistryError `job_not_found` */
+  async get(tenant: string, id: string): Promise<Job> {
+    const document = await this.#require(tenant, id);
+    return (await this.#remind(document)).value;
+  }
+
+  /** Newest first. With `metadata`, those that have all its pairs among the next 2,000 jobs or so. */
   list(
     tenant: string,
-    page: PageOptions & { metadata?: Readonly<Record<string, string>> | undefined },
-  ): Promise<Page<Job>>;
-  /** @throws RegistryError `job_not_found`, `job_finished` */
-  cancel(tenant: string, id: string): Promise<Job>;
-  /** @throws RegistryError `job_not_found`, `job_finished`, `job_state` */
-  pause(tenant: string, id: string): Promise<Job>;
-  /** @throws RegistryError `job_not_found`, `job_finished`, `job_state` */
-  resume(tenant: string, id: string): Promise<Job>;
-  addEvent(tenant: string, id: string, event: NewJobEvent): Promise<void>;
-  /** Newest first; `after` is the sequence number of the last one of the page before. */
-  events(
-    tenant: string,
-    id: string,
-    page: { limit: number; after?: number | undefined },
-  ): Promise<Page<JobEvent>>;
-  /** Events in order, those behind `after` on, as they come, until the job has ended or `signal` aborts. */
-  follow(
-    tenant: string,
-    id: string,
-    options?: { after?: number | undefined; signal?: AbortSignal | undefined },
-  ): AsyncGenerator<JobEvent>;
-  /** Newest first; `after` is the step of the last one of the page before. */
-  checkpoints(
-    tenant: string,
-    id: string,
-    page: { limit: number; after?: number | undefined },
-  ): Promise<Page<JobCheckpoint>>;
+    {
+      limit,
+      after,
+      metadata = {},
+    }: PageOptions & { metadata?: Readonly<Record<string, string>> | undefined },
+  ): Promise<Page<Job>> {
+    const folder = folders.jobs(tenant);
+    const wanted = Object.entries(metadata);
+    const ids = this.#context.storage.listFolders(folder, behind(folder, after));
+    return loadPage(ids, limit, async (id) => {
+      const document = await this.#find(tenant, id);
+      if (!document || !wanted.every(([key, value]) => document.value.metadata[key] === value))
+        return undefined;
+      return (await this.#remind(document)).value;
+    });
+  }
+
   /**
-   * For workers. `busy`: another one has it, give the message back; `done`: nothing to do, remove the message.
-   * A job that was taken too often without getting ahead is failed here.
+   * A job that is at work, or has saved its state, is cancelled by its worker, which keeps the best version so far.
+   * @throws RegistryError `job_not_found`, `job_finished` (unless it is cancelled already)
    */
-  take(tenant: string, id: string, workerId: string): Promise<JobHandle | 'busy' | 'done'>;
+  cancel(tenant: string, id: string): Promise<Job> {
+    return this.#control(tenant, id, cancelled, 'Cancellation requested');
+  }
+
+  /** @throws RegistryError `job_not_found`, `job_finished`, `job_state` */
+  pause(tenant: string, id: string): Promise<Job> {
+    return this.#control(tenant, id, paused, 'Pause requested');
+  }
+
+  /** @throws RegistryError `job_not_found`, `job_finished`, `job_state` */
+  resume(tenant: string, id: string): Promise<Job> {
+    return this.#control(tenant, id, resumed, 'Resumed');
+  }
+
+  /** @throws RegistryError `job_not_found` */
+  async addEvent(tenant: string, id: string, event: NewJobEvent): Promise<void> {
+    await this.#require(tenant, id);
+    await this.#events.add(tenant, id, event);
+  }
+
+  /** Newest first; `after` is the sequence number of the last one of the page before. */
+  async events(
+    tenant: string,
+    id: string,
+    page: { limit: number; after?: number | undefined },
+  ): Promise<Page<NumberedEvent>> {
+    await this.#require(tenant, id);
+    return this.#events.page(tenant, id, page);
+  }
+
+  /** Events in order, from behind number `after` on, as they come, until the job has ended or `signal` aborts. */
+  async *follow(
+    tenant: string,
+    id: string,
+    { after = 0, signal }: { after?: number | undefined; signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<NumberedEvent> {
+    let document: Document<Job> | undefined = await this.#require(tenant, id);
+    for (let last = after; document && !signal?.aborted; ) {
+      // Whatever was added before the end is there when the end is.
+      const ended = isFinished(document.value.status);
+      for await (const event of this.#events.behind(tenant, id, last)) {
+        if (signal?.aborted) return;
+        last = event.sequence;
+        yield event;
+      }
+      if (ended) return;
+      await this.#sleep(FOLLOW_MS, signal);
+      document = await this.#documents.refresh(document);
+    }
+  }
+
+  /** Newest first; `after` is the step of the last one of the page before. */
+  async checkpoints(
+    tenant: string,
+    id: string,
+    { limit, after = Number.POSITIVE_INFINITY }: { limit: number; after?: number | undefined },
+  ): Promise<Page<JobCheckpoint>> {
+    const { checkpoints } = (await this.#require(tenant, id)).value;
+    return slicePage(checkpoints.toReversed(), limit, ({ step }) => step < after);
+  }
+
+  /**
+   * For workers: takes a job that the queue told about. A job that was taken `maxAttempts` times without getting
+   * ahead is failed here.
+   * @returns `busy`: another worker has it, give the message back; `done`: nothing to do, remove the message
+   */
+  async take(tenant: string, id: string, workerId: string): Promise<JobHandle | 'busy' | 'done'> {
+    const found = await this.#find(tenant, id);
+    if (!found || isIdle(found.value)) {
+      if (found) await this.#settle(found.value);
+      return 'done';
+    }
+    const lease = await this.#context.storage.leases.acquire(jobKeys(tenant, id).lease);
+    if (!lease) return 'busy';
+    try {
+      const document = await this.#documents.update(found.key, (job) => {
+        if (isIdle(job)) return undefined;
+        return job.attempts >= this.#maxAttempts
+          ? this.#crashed(job, lease.fence)
+          : this.#taken(job, lease.fence, workerId);
+      });
+      if (!isIdle(document.value)) {
+        return new JobHandle({
+          context: this.#context,
+          documents: this.#documents,
+          events: this.#events,
+          lease,
+          document,
+          tell: async (job) => void (await this.#tell(job)),
+          settle: (job) => this.#settle(job),
+        });
+      }
+      await this.#endCrashed(document.value, lease.fence);
+    } catch (error) {
+      await lease.release().catch(() => undefined);
+      throw error;
+    }
+    await lease.release();
+    return 'done';
+  }
+
+  async #create(
+    tenant: string,
+    id: string,
+    { prompt = id, ...spec }: JobSpec & { prompt?: string | undefined },
+  ): Promise<Document<Job>> {
+    await this.#files.use(tenant, spec.trainingFile, id);
+    if (spec.validationFile !== null) await this.#files.use(tenant, spec.validationFile, id);
+    const now = this.#context.clock.now();
+    const key = jobKeys(tenant, id).document;
+    try {
+      const document = await this.#documents.create(key, {
+        ...spec,
+        id,
+        tenant,
+        prompt,
+        status: 'validating_files',
+        wanted: 'run',
+        created: now,
+        updated: now,
+        finished: null,
+        trainedTokens: null,
+        estimatedFinish: null,
+        progress: null,
+        checkpoints: [],
+        result: null,
+        error: null,
+        fence: 0,
+        worker: null,
+        attempts: 0,
+        saved: null,
+        sent: null,
+      });
+      await this.#events.add(tenant, id, {
+        level: 'info',
+        message: `Created fine-tuning job: ${id}`,
+      });
+      return document;
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.code !== 'exists') throw error;
+      return this.#require(tenant, id);
+    }
+  }
+
+  async #control(
+    tenant: string,
+    id: string,
+    change: (job: Job, now: number) => Job | undefined,
+    message: string,
+  ): Promise<Job> {
+    const now = this.#context.clock.now();
+    let document = await this.#require(tenant, id);
+    if (change(document.value, now)) {
+      await this.#events.add(tenant, id, { level: 'info', message });
+      document = await this.#documents.update(document.key, (job) => change(job, now));
+    }
+    if (isFinished(document.value.status)) await this.#settle(document.value);
+    else if (document.value.sent === null) document = await this.#tell(document);
+    return document.value;
+  }
+
+  async #tell(document: Document<Job>): Promise<Document<Job>> {
+    const { tenant, id } = document.value;
+    await this.#queue.send({ tenant, jobId: id });
+    const sent = this.#context.clock.now();
+    return this.#documents.update(document.key, (job) => ({ ...job, sent }));
+  }
+
+  async #remind(document: Document<Job>): Promise<Document<Job>> {
+    const { sent, updated } = document.value;
+    const now = this.#context.clock.now();
+    const due =
+      sent === null ? now - updated > UNSENT_MS : now - Math.max(sent, updated) > SILENT_MS;
+    if (!due || isIdle(document.value)) return document;
+    // Reading a job must work without the queue.
+    return this.#tell(document).catch(() => document);
+  }
+
+  #taken(job: Job, fence: number, worker: string): Job {
+    const status = advance(job, 'take');
+    const updated = this.#context.clock.now();
+    return { ...job, status, fence, worker, updated, attempts: job.attempts + 1 };
+  }
+
+  #crashed(job: Job, fence: number): Job {
+    const now = this.#context.clock.now();
+    const message = `the worker died ${job.attempts} times while it worked on this job; the data may need more memory than it has`;
+    return {
+      ...job,
+      fence,
+      worker: null,
+      status: advance(job, 'fail'),
+      updated: now,
+      finished: now,
+      estimatedFinish: null,
+      error: { code: 'worker_died', message, param: null },
+    };
+  }
+
+  async #endCrashed(job: Job, fence: number): Promise<void> {
+    if (job.fence === fence && job.error)
+      await this.#events.add(job.tenant, job.id, { level: 'error', message: job.error.message });
+    await this.#settle(job);
+  }
+
+  /** Lets go of what a finished job used; repeatable. */
+  async #settle(job: Job): Promise<void> {
+    if (!isFinished(job.status)) return;
+    const { tenant, id, trainingFile, validationFile, saved } = job;
+    await this.#files.endUse(tenant, trainingFile, id);
+    if (validationFile !== null) await this.#files.endUse(tenant, validationFile, id);
+    if (saved) await this.#context.storage.blobs.remove(stateKey(tenant, id, saved.fence));
+  }
+
+  async #require(tenant: string, id: string): Promise<Document<Job>> {
+    const found = await this.#find(tenant, id);
+    if (!found) throw new RegistryError('job_not_found', `no job "${id}"`);
+    return found;
+  }
+
+  async #find(tenant: string, id: string): Promise<Document<Job> | undefined> {
+    return isId('ftjob', id) ? this.#documents.read(jobKeys(tenant, id).document) : undefined;
+  }
+
+  #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        cancel();
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      const cancel = this.#context.clock.after(ms, wake);
+      signal?.addEventListener('abort', wake);
+      if (signal?.aborted) wake();
+    });
+  }
+}
+
+/** Nothing for a worker to do. */
+function isIdle({ status, wanted }: Job): boolean {
+  return isFinished(status) || (status === 'paused' && wanted !== 'cancel');
 }

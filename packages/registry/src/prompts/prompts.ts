@@ -1,12 +1,39 @@
-import type { PackedPrompt, PromptCard } from '@polyprompt/prompts';
-import type { Page, PageOptions } from '../page.ts';
-import type { AliasTarget, HistoryEntry, VersionRecord } from './document.ts';
+/** Prompts: immutable versions, and aliases that point to them. Moving an alias is the hot swap. */
+import { CARD_FILE, decodeCard, type PackedPrompt, type PromptCard } from '@polyprompt/prompts';
+import { type Document, type Documents, folders, isSegment, promptKeys } from '@polyprompt/storage';
+import { z } from 'zod';
+import type { Context } from '../context.ts';
+import { RegistryError } from '../errors.ts';
+import { FreshCache } from '../fresh-cache.ts';
+import { behind } from '../layout.ts';
+import { loadPage, type Page, type PageOptions, slicePage } from '../page.ts';
+import { type ArchiveFiles, fromArchive, toArchive } from './archive.ts';
+import {
+  type ChangeContext,
+  dropAlias,
+  dropAllVersions,
+  dropVersion,
+  moveAlias,
+  requireAlias,
+  requireVersion,
+  rollBack,
+} from './changes.ts';
+import {
+  AliasTarget,
+  aliasesOf,
+  type HistoryEntry,
+  PromptState,
+  type VersionRecord,
+} from './document.ts';
+import { historyPage, tidy } from './history.ts';
+import { type PublishOptions, publish } from './publish.ts';
+import { choose, pointOf } from './split.ts';
 
 export interface Prompt {
   readonly name: string;
   readonly created: number;
   readonly updated: number;
-  /** Number of the newest version, deleted ones included. */
+  /** Number of the newest existing version. */
   readonly latest: number;
   /** Grows with every change; what `expected` is compared with. */
   readonly revision: number;
@@ -31,6 +58,7 @@ export interface PromptVersionInfo extends VersionRecord {
   readonly aliases: readonly string[];
 }
 
+/** A reference to a prompt of the tenant. */
 export interface PromptTarget {
   readonly name: string;
   readonly target: { readonly alias: string } | { readonly version: number };
@@ -51,68 +79,312 @@ export interface Change {
   readonly expected?: number | undefined;
 }
 
-/** The files of an exported version by path: `<name>/prompt.safetensors`, `<name>/card.json`. */
-export type ArchiveFiles = Readonly<Record<string, Uint8Array>>;
+const RANDOM_POINT_BYTES = 4;
 
-export interface Prompts {
+export class Prompts {
+  readonly #context: Context;
+  readonly #documents: Documents<PromptState>;
+  readonly #cache: FreshCache<PromptState>;
+
+  constructor(context: Context) {
+    this.#context = context;
+    this.#documents = context.storage.documents(PromptState);
+    this.#cache = new FreshCache(this.#documents, context.clock);
+  }
+
   /**
    * Stores a version, which then never changes. At most one version per job: repeated, it returns the first one.
    * The first version of a prompt becomes `production`.
-   * @param activate alias that moves to the version, in the same step
-   * @throws RegistryError `bad_value` (name), `bad_archive`, `limit`
+   * @throws RegistryError `bad_value` (a name), `bad_archive`, `limit`
    */
-  publish(
+  async publish(
     tenant: string,
     name: string,
     packed: PackedPrompt,
-    options: { actor: string; job?: string | null; activate?: string | null | undefined },
-  ): Promise<VersionRecord>;
+    options: PublishOptions,
+  ): Promise<VersionRecord> {
+    assertName('prompt', name);
+    if (typeof options.activate === 'string') assertAlias(options.activate);
+    const { document, record } = await publish(
+      this.#context,
+      this.#documents,
+      tenant,
+      name,
+      packed,
+      options,
+    );
+    await this.#took(tenant, name, document);
+    return record;
+  }
+
   /**
    * The version that a reference means now. What another process changed is seen within a second, what this one
    * changed at once.
-   * @param splitKey the same key gets the same side of a split
+   * @param splitKey the same key gets the same side of a split; without one each call is drawn anew
    * @throws RegistryError `prompt_not_found`, `alias_not_found`, `version_not_found`
    */
-  resolve(tenant: string, ref: PromptTarget, splitKey?: string): Promise<ResolvedPrompt>;
-  /** The files of a version, unverified. @throws RegistryError `version_not_found` */
-  read(tenant: string, name: string, version: number): Promise<PackedPrompt>;
+  async resolve(
+    tenant: string,
+    { name, target }: PromptTarget,
+    splitKey?: string,
+  ): Promise<ResolvedPrompt> {
+    const state = existing(
+      isSegment(name) ? await this.#cache.read(promptKeys(tenant, name).document) : undefined,
+      name,
+    );
+    if ('version' in target)
+      return { ...requireVersion(state, target.version, name), tenant, name, alias: null };
+    const { alias } = target;
+    const { target: aimed } = requireAlias(state, alias, name);
+    const version = choose(aimed, this.#point(`${tenant}/${name}@${alias}`, splitKey));
+    return { ...requireVersion(state, version, name), tenant, name, alias };
+  }
+
+  /** The files of a version, as stored; `unpackPrompt` verifies them. @throws RegistryError `version_not_found` */
+  async read(tenant: string, name: string, version: number): Promise<PackedPrompt> {
+    const keys = promptKeys(tenant, name).version(version);
+    const { blobs } = this.#context.storage;
+    const [prompt, card] = await Promise.all([blobs.read(keys.artifact), blobs.read(keys.card)]);
+    if (prompt && card) return { prompt, card };
+    throw new RegistryError('version_not_found', `prompt "${name}" has no version ${version}`);
+  }
+
   /** @throws RegistryError `prompt_not_found` */
-  get(tenant: string, name: string): Promise<Prompt>;
+  async get(tenant: string, name: string): Promise<Prompt> {
+    return view(name, await this.#require(tenant, name));
+  }
+
   /** By name. */
-  list(tenant: string, page: PageOptions): Promise<Page<Prompt>>;
-  version(tenant: string, name: string, version: number): Promise<PromptVersionInfo>;
-  /** Newest first; `after` is a version. */
-  versions(
+  list(tenant: string, { limit, after }: PageOptions): Promise<Page<Prompt>> {
+    const folder = folders.prompts(tenant);
+    const names = this.#context.storage.listFolders(folder, behind(folder, after));
+    return loadPage(names, limit, async (name) => {
+      const document = await this.#documents.read(promptKeys(tenant, name).document);
+      return document && exists(document.value) ? view(name, document.value) : undefined;
+    });
+  }
+
+  /** @throws RegistryError `prompt_not_found`, `version_not_found` */
+  async version(tenant: string, name: string, version: number): Promise<PromptVersionInfo> {
+    const state = await this.#require(tenant, name);
+    return this.#info(tenant, name, state, requireVersion(state, version, name));
+  }
+
+  /** Newest first; `after` is a version. @throws RegistryError `prompt_not_found` */
+  async versions(
     tenant: string,
     name: string,
-    page: { limit: number; after?: number | undefined },
-  ): Promise<Page<PromptVersionInfo>>;
-  /** @throws RegistryError `prompt_not_found`, `version_not_found`, `alias_conflict`, `bad_value` */
-  setAlias(
+    { limit, after = Number.POSITIVE_INFINITY }: { limit: number; after?: number | undefined },
+  ): Promise<Page<PromptVersionInfo>> {
+    const state = await this.#require(tenant, name);
+    const page = slicePage(newestFirst(state), limit, ({ version }) => version < after);
+    const items = page.items.map((record) => this.#info(tenant, name, state, record));
+    return { ...page, items: await Promise.all(items) };
+  }
+
+  /**
+   * Points an alias, new or not, to a version or a split.
+   * @throws RegistryError `prompt_not_found`, `version_not_found`, `alias_conflict`, `bad_value`, `limit`
+   */
+  async setAlias(
     tenant: string,
     name: string,
     alias: string,
     target: AliasTarget,
     change: Change,
-  ): Promise<Alias>;
-  deleteAlias(tenant: string, name: string, alias: string, change: Change): Promise<void>;
-  /** Back to where the alias pointed before its last move; repeated, further back. @throws RegistryError `no_previous`, `version_not_found`, ... */
-  rollback(tenant: string, name: string, alias: string, change: Change): Promise<Alias>;
-  /** Newest first; `after` is a sequence number. */
-  history(
+  ): Promise<Alias> {
+    assertAlias(alias);
+    const parsed = AliasTarget.safeParse(target);
+    if (!parsed.success) throw new RegistryError('bad_value', z.prettifyError(parsed.error));
+    const state = await this.#change(tenant, name, change, (before, context) =>
+      moveAlias(before, alias, parsed.data, context),
+    );
+    return aliasView(name, alias, state);
+  }
+
+  /** @throws RegistryError `prompt_not_found`, `alias_not_found`, `alias_conflict` */
+  async deleteAlias(tenant: string, name: string, alias: string, change: Change): Promise<void> {
+    await this.#change(tenant, name, change, (state, context) => dropAlias(state, alias, context));
+  }
+
+  /**
+   * Points an alias back to where it pointed before its last move; repeated, further back.
+   * @throws RegistryError `prompt_not_found`, `alias_not_found`, `no_previous`, `version_not_found` (it was deleted),
+   * `alias_conflict`
+   */
+  async rollback(tenant: string, name: string, alias: string, change: Change): Promise<Alias> {
+    const state = await this.#change(tenant, name, change, (before, context) =>
+      rollBack(before, alias, context),
+    );
+    return aliasView(name, alias, state);
+  }
+
+  /** Newest first; `after` is a sequence number. @throws RegistryError `prompt_not_found` */
+  async history(
     tenant: string,
     name: string,
     page: { limit: number; after?: number | undefined },
-  ): Promise<Page<HistoryEntry>>;
-  /** @throws RegistryError `prompt_in_use`, ... */
-  removeVersion(tenant: string, name: string, version: number, change: Change): Promise<void>;
-  /** Removes all versions. Their numbers are never used again. @throws RegistryError `prompt_in_use` while it has an alias */
-  remove(tenant: string, name: string, change: Change): Promise<void>;
-  exportVersion(tenant: string, name: string, version: number): Promise<ArchiveFiles>;
-  /** @param name the archive's own unless given */
-  importVersion(
+  ): Promise<Page<HistoryEntry>> {
+    return historyPage(this.#context, tenant, name, await this.#require(tenant, name), page);
+  }
+
+  /** @throws RegistryError `prompt_not_found`, `version_not_found`, `prompt_in_use`, `alias_conflict` */
+  async removeVersion(
+    tenant: string,
+    name: string,
+    version: number,
+    change: Change,
+  ): Promise<void> {
+    await this.#change(tenant, name, change, (state, context) =>
+      dropVersion(state, version, context),
+    );
+  }
+
+  /**
+   * Removes all versions. A prompt made under the name later counts on from them.
+   * @throws RegistryError `prompt_not_found`, `prompt_in_use` while it has an alias, `alias_conflict`
+   */
+  async remove(tenant: string, name: string, change: Change): Promise<void> {
+    await this.#change(tenant, name, change, dropAllVersions);
+  }
+
+  /** @throws RegistryError `prompt_not_found`, `version_not_found` */
+  async exportVersion(tenant: string, name: string, version: number): Promise<ArchiveFiles> {
+    requireVersion(await this.#require(tenant, name), version, name);
+    return toArchive(name, await this.read(tenant, name, version));
+  }
+
+  /**
+   * Publishes an exported version as the next version of a prompt.
+   * @param options `name` is that of the archive's folder unless given
+   * @throws RegistryError `bad_archive`, `bad_value`, `limit`
+   */
+  async importVersion(
     tenant: string,
     files: ArchiveFiles,
     options: { name?: string | undefined; actor: string; activate?: string | null | undefined },
-  ): Promise<VersionRecord & { readonly name: string }>;
+  ): Promise<VersionRecord & { readonly name: string }> {
+    const { name: own, packed } = fromArchive(files);
+    const name = options.name ?? own;
+    if (name === undefined)
+      throw new RegistryError(
+        'bad_value',
+        'the archive has no folder to name the prompt; give a name',
+      );
+    const { actor, activate } = options;
+    return { ...(await this.publish(tenant, name, packed, { actor, activate })), name };
+  }
+
+  #point(aliasKey: string, splitKey: string | undefined): number {
+    const key = splitKey ?? Buffer.from(this.#context.random(RANDOM_POINT_BYTES)).toString('hex');
+    return pointOf(aliasKey, key);
+  }
+
+  async #require(tenant: string, name: string): Promise<PromptState> {
+    const document = isSegment(name)
+      ? await this.#documents.read(promptKeys(tenant, name).document)
+      : undefined;
+    return existing(document?.value, name);
+  }
+
+  async #info(
+    tenant: string,
+    name: string,
+    state: PromptState,
+    record: VersionRecord,
+  ): Promise<PromptVersionInfo> {
+    const { card: key } = promptKeys(tenant, name).version(record.version);
+    const bytes = await this.#context.storage.blobs.read(key);
+    if (!bytes)
+      throw new RegistryError(
+        'version_not_found',
+        `version ${record.version} of "${name}" was just deleted`,
+      );
+    const card = decodeCard(bytes, `${name}@${record.version}/${CARD_FILE}`);
+    return { ...record, name, card, aliases: aliasesOf(state, record.version) };
+  }
+
+  async #change(
+    tenant: string,
+    name: string,
+    { actor, expected }: Change,
+    change: (state: PromptState, context: ChangeContext) => PromptState,
+  ): Promise<PromptState> {
+    await this.#require(tenant, name);
+    const context = { name, actor, now: this.#context.clock.now() };
+    const document = await this.#documents.update(promptKeys(tenant, name).document, (state) => {
+      existing(state, name);
+      if (expected !== undefined && state.sequence !== expected) {
+        throw new RegistryError(
+          'alias_conflict',
+          `prompt "${name}" has changed since revision ${expected}, it is at ${state.sequence}; read it again and repeat`,
+        );
+      }
+      const changed = change(state, context);
+      return changed === state ? undefined : changed;
+    });
+    await this.#took(tenant, name, document);
+    return document.value;
+  }
+
+  /** After a change: this process sees it at once, and the document is kept short. */
+  async #took(tenant: string, name: string, document: Document<PromptState>): Promise<void> {
+    this.#cache.put(document);
+    this.#cache.put(await tidy(this.#context, this.#documents, tenant, name, document));
+  }
+}
+
+function exists(state: PromptState): boolean {
+  return Object.keys(state.versions).length > 0;
+}
+
+/** @throws RegistryError `prompt_not_found` */
+function existing(state: PromptState | undefined, name: string): PromptState {
+  if (state && exists(state)) return state;
+  throw new RegistryError('prompt_not_found', `no prompt "${name}"`);
+}
+
+function newestFirst(state: PromptState): VersionRecord[] {
+  return Object.values(state.versions).sort((a, b) => b.version - a.version);
+}
+
+function view(name: string, state: PromptState): Prompt {
+  const { created, updated, sequence, aliases } = state;
+  const versions = newestFirst(state);
+  return {
+    name,
+    created,
+    updated,
+    latest: versions[0]!.version,
+    revision: sequence,
+    aliases: Object.fromEntries(
+      Object.entries(aliases).map(([alias, { target }]) => [alias, target]),
+    ),
+    versions,
+  };
+}
+
+function aliasView(name: string, alias: string, state: PromptState): Alias {
+  const { target, updated } = state.aliases[alias]!;
+  return { prompt: name, alias, target, updated, revision: state.sequence };
+}
+
+/** @throws RegistryError `bad_value` */
+function assertName(what: string, name: string): void {
+  if (isSegment(name)) return;
+  const shown = JSON.stringify(name.slice(0, 140));
+  throw new RegistryError(
+    'bad_value',
+    `${shown} is no name of a ${what}: 1 to 128 of A-Z a-z 0-9 . _ -, starting with a letter or digit`,
+  );
+}
+
+/** @throws RegistryError `bad_value` */
+function assertAlias(alias: string): void {
+  assertName('alias', alias);
+  if (/^\d+$/.test(alias))
+    throw new RegistryError(
+      'bad_value',
+      `"${alias}" is no name of an alias: digits alone mean a version`,
+    );
 }

@@ -1,0 +1,10 @@
+import type { Clock, Storage } from '@polyprompt/storage';
+import type { Ids } from './ids.ts';
+
+/** What every part of the registry works with. */
+export interface Context {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly ids: Ids;
+}

@@ -1,0 +1,76 @@
+/**
+ * Makes the creation of jobs repeatable: a request reserves the id of its job before the job is made, so whoever
+ * repeats it, at the same time or after a crash in between, makes that job or finds it.
+ */
+import type { Documents } from '@polyprompt/storage';
+import { z } from 'zod';
+import type { Context } from '../context.ts';
+import { RegistryError } from '../errors.ts';
+import { requestKey } from '../layout.ts';
+
+const Reservation = z.object({
+  jobId: z.string(),
+  bodyHash: z.string(),
+  created: z.int().nonnegative(),
+});
+type Reservation = z.infer<typeof Reservation>;
+
+export interface JobRequest {
+  /** Of everything that was asked for. */
+  readonly bodyHash: string;
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** How long the same key means the same request. */
+const KEY_WINDOW_MS = 24 * 3600_000;
+/** How long the same body without a key is taken for a client that tries again. */
+const BODY_WINDOW_MS = 60_000;
+
+export class JobRequests {
+  readonly #context: Context;
+  readonly #documents: Documents<Reservation>;
+
+  constructor(context: Context) {
+    this.#context = context;
+    this.#documents = context.storage.documents(Reservation);
+  }
+
+  /**
+   * @param isOver whether a job has ended without success: without a key, the same body then means a new job
+   * @returns the id of the job that this request makes, or made before
+   * @throws RegistryError `idempotency_mismatch`
+   */
+  async reserve(
+    tenant: string,
+    { bodyHash, idempotencyKey }: JobRequest,
+    isOver: (jobId: string) => Promise<boolean>,
+  ): Promise<string> {
+    const named = idempotencyKey !== undefined;
+    const key = requestKey(tenant, named ? `key ${idempotencyKey}` : `body ${bodyHash}`);
+    const now = this.#context.clock.now();
+    const known = (await this.#documents.read(key))?.value;
+    const valid =
+      known !== undefined &&
+      now - known.created < (named ? KEY_WINDOW_MS : BODY_WINDOW_MS) &&
+      (named || !(await isOver(known.jobId)));
+    const reservation = valid ? known : await this.#replace(key, known, bodyHash, now);
+    if (reservation.bodyHash === bodyHash) return reservation.jobId;
+    throw new RegistryError(
+      'idempotency_mismatch',
+      `the idempotency key ${JSON.stringify(idempotencyKey)} was used for another request; take a new one`,
+    );
+  }
+
+  async #replace(
+    key: string,
+    known: Reservation | undefined,
+    bodyHash: string,
+    created: number,
+  ): Promise<Reservation> {
+    const fresh = { jobId: this.#context.ids.next('ftjob'), bodyHash, created };
+    const { value } = await this.#documents.upsert(key, (current) =>
+      current === undefined || current.jobId === known?.jobId ? fresh : current,
+    );
+    return value;
+  }
+}

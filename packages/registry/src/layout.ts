@@ -1,0 +1,29 @@
+/** Keys beside those of the storage package, under the same folders: DESIGN section 5 leaves them open. */
+import { createHash } from 'node:crypto';
+import { folders, jobKeys, promptKeys } from '@polyprompt/storage';
+
+const CHUNK_DIGITS = 8;
+
+/** Folder of empty objects named by the ids of a tenant's keys; the keys themselves lie together, to be found by id. */
+export const keyIndex = (tenant: string) => `${folders.tenant(tenant)}keys/`;
+
+export const usageFolder = (tenant: string) => `${folders.tenant(tenant)}usage/`;
+
+/** `day` is YYYY-MM-DD, `replica` made by us. */
+export const usageKey = (tenant: string, day: string, replica: string) =>
+  `${usageFolder(tenant)}${day}/${replica}.json`;
+
+/** Remembers which job a request made. `request` is anything; only its hash is stored. */
+export const requestKey = (tenant: string, request: string) =>
+  `${folders.tenant(tenant)}requests/${createHash('sha256').update(request).digest('hex')}.json`;
+
+/** Training state saved under one lease; see `JobHandle.saveState`. */
+export const stateKey = (tenant: string, jobId: string, fence: number) =>
+  `${jobKeys(tenant, jobId).checkpoint}.${fence}`;
+
+export const historyKey = (tenant: string, prompt: string, chunk: number) =>
+  `${promptKeys(tenant, prompt).folder}history/${String(chunk).padStart(CHUNK_DIGITS, '0')}.json`;
+
+/** Where a listing of folders or objects continues behind `id`: '0' follows '/' in key order. */
+export const behind = (folder: string, id: string | undefined) =>
+  id === undefined ? {} : { after: `${folder}${id}0` };
