@@ -28,7 +28,10 @@ const JobParams = z.object({ job_id: jobs.JobId });
 const PromptParams = z.object({ name: Name });
 const VersionParams = PromptParams.extend({ version: VersionParam });
 const AliasParams = PromptParams.extend({ alias: AliasName });
-const json = (schema: z.ZodType) => ({ json: schema, maxBytes: LIMITS.jsonBodyBytes });
+const json = <T extends z.ZodType>(schema: T) => ({
+  json: schema,
+  maxBytes: LIMITS.jsonBodyBytes,
+});
 
 const inferenceRoutes = {
   infer: {
@@ -58,6 +61,7 @@ const inferenceRoutes = {
       'prompt.not_found',
       'alias.not_found',
       'version.not_found',
+      'backbone.not_found',
       'invalid_reference',
       'task.mismatch',
       'text.too_long',
