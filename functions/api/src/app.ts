@@ -1,0 +1,45 @@
+/** The API as a Hono application: the contract's routes over what it is given. */
+import type { Hono } from 'hono';
+import { Registry as Metrics } from 'prom-client';
+import type { Caller, Handlers } from './call.ts';
+import { API_LIMITS, type AppDeps } from './deps.ts';
+import { createInferenceMetrics } from './metrics.ts';
+import { mountRoutes } from './mount.ts';
+import { createObserver } from './observe.ts';
+import { fileHandlers } from './routes/files.ts';
+import { jobHandlers } from './routes/jobs.ts';
+import { keyHandlers } from './routes/keys.ts';
+import { inferenceHandlers } from './routes/models.ts';
+import { modelHandlers } from './routes/openai-models.ts';
+import { promptHandlers } from './routes/prompts.ts';
+import { systemHandlers } from './routes/system.ts';
+import { usageHandlers } from './routes/usage.ts';
+
+/**
+ * Makes the application; it listens nowhere yet.
+ * @example
+ * const app = createApp({ registry, engine, backbone, logger, version: '1.0.0' });
+ * const response = await app.request('/health');
+ */
+export function createApp(deps: AppDeps): Hono {
+  const { registry, engine, logger, metrics = new Metrics(), now = Date.now } = deps;
+  const inferenceMetrics = createInferenceMetrics(metrics, () => engine.stats());
+  const handlers: Handlers = {
+    ...inferenceHandlers(deps, inferenceMetrics),
+    ...fileHandlers(registry, { ...API_LIMITS, ...deps.limits }, now),
+    ...jobHandlers(deps),
+    ...modelHandlers(deps),
+    ...promptHandlers(deps),
+    ...keyHandlers(registry, now),
+    ...usageHandlers(registry),
+    ...systemHandlers(deps, metrics),
+  };
+  return mountRoutes({
+    handlers,
+    authenticate: async (secret): Promise<Caller | undefined> => {
+      const key = await registry.keys.authenticate(secret);
+      return key && { keyId: key.id, tenant: key.tenant, scopes: key.scopes };
+    },
+    observer: createObserver({ logger, metrics }),
+  });
+}

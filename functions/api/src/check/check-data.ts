@@ -1,0 +1,82 @@
+/** Checks data for a task on a thread of its own, a few at a time. */
+import { Worker } from 'node:worker_threads';
+import { ApiError, LIMITS, type ValidationReport } from '@polyprompt/contract';
+import { type DatasetReport, type TaskName, taskOf } from '@polyprompt/tasks';
+
+export interface DataToCheck {
+  readonly task: TaskName;
+  /** File name; its ending tells the format. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The validator's report without the examples themselves. */
+export type CheckedData = Omit<DatasetReport<unknown>, 'examples'> & { readonly examples: number };
+
+const AT_ONCE = 2;
+const RETRY_MS = 2000;
+const ENTRY = new URL('./check-worker.ts', import.meta.url);
+
+export class DataChecks {
+  #running = 0;
+
+  /**
+   * Finds the problems of a file.
+   * @throws ApiError `overloaded`; TaskError `unknown_task`; the reason of `signal`
+   */
+  async check(data: DataToCheck, signal: AbortSignal): Promise<ValidationReport> {
+    taskOf(data.task);
+    if (this.#running >= AT_ONCE) {
+      const message = `${AT_ONCE} files are being checked already; try again`;
+      throw ApiError.tooMany('overloaded', message, RETRY_MS);
+    }
+    this.#running++;
+    try {
+      return wireReport(data.task, await inWorker(data, signal));
+    } finally {
+      this.#running--;
+    }
+  }
+}
+
+async function inWorker(data: DataToCheck, signal: AbortSignal): Promise<CheckedData> {
+  signal.throwIfAborted();
+  const worker = new Worker(ENTRY, { workerData: data });
+  const { promise, resolve, reject } = Promise.withResolvers<CheckedData>();
+  const leave = () => reject(signal.reason);
+  signal.addEventListener('abort', leave, { once: true });
+  worker.once('message', resolve);
+  worker.once('error', reject);
+  worker.once('exit', (code) => reject(new Error(`the check ended with code ${code}`)));
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', leave);
+    await worker.terminate();
+  }
+}
+
+function wireReport(task: TaskName, report: CheckedData): ValidationReport {
+  const { valid, examples, labels, languages, errors, warnings, issues } = report;
+  return {
+    object: 'file.validation',
+    valid,
+    task,
+    examples,
+    labels,
+    languages,
+    errors,
+    warnings,
+    issues: issues
+      .slice(0, LIMITS.reportedIssues)
+      .map(({ code, severity, line, path, message, excerpt, suggestion }) => ({
+        code,
+        severity,
+        line,
+        message,
+        ...(path !== undefined && { path }),
+        ...(excerpt !== undefined && { excerpt }),
+        ...(suggestion !== undefined && { suggestion }),
+      })),
+  };
+}

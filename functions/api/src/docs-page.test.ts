@@ -1,0 +1,25 @@
+import { eachRoute, openApiDocument } from '@polyprompt/contract';
+import { describe, expect, it } from 'vitest';
+import { docsPage } from './docs-page.ts';
+
+const page = docsPage(openApiDocument('1.2.3'));
+
+describe('the page of the API document', () => {
+  it('has every operation once, and every link leads somewhere', () => {
+    const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id!);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const [operation] of eachRoute()) expect(ids).toContain(operation);
+    const links = [...page.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id!);
+    expect(links.length).toBeGreaterThan(50);
+    expect(links.filter((link) => !ids.includes(link))).toEqual([]);
+  });
+
+  it('needs nothing from elsewhere', () => {
+    expect(page).not.toMatch(/<script|<link|<img|src=|https?:\/\//);
+  });
+
+  it('escapes what it quotes', () => {
+    expect(page).toContain('ft:&lt;backbone&gt;:&lt;tenant&gt;');
+    expect(page).not.toContain('<backbone>');
+  });
+});

@@ -1,0 +1,54 @@
+/**
+ * Zero-shot classification: a prompt trained on text pairs (does the text entail the hypothesis?) judges
+ * the text against one hypothesis per candidate label. Scores are those of Hugging Face's pipeline: among
+ * the candidates, a softmax over their entailment logits; with `multi_label`, each candidate for itself,
+ * entailment against contradiction.
+ */
+import { ApiError, ZeroShotRequest } from '@polyprompt/contract';
+import { type LabelScore, sigmoid, softmax, type TextClassificationTypes } from '@polyprompt/tasks';
+import type { z } from 'zod';
+import type { WireTask } from './wire-task.ts';
+
+type Body = z.output<typeof ZeroShotRequest>;
+
+const TEMPLATE = 'This example is {}.';
+const ENTAILMENT = /^entail/i;
+const CONTRADICTION = /^contradict/i;
+
+export const zeroShotWire: WireTask<TextClassificationTypes, Body> = {
+  task: 'text-classification',
+  schema: ZeroShotRequest,
+  inputs: 'a text, with parameters.candidate_labels',
+  read({ inputs, parameters }) {
+    const { candidate_labels: candidates, hypothesis_template, multi_label } = parameters;
+    const template = hypothesis_template ?? TEMPLATE;
+    return {
+      inputs: candidates.map((label) => ({
+        text: inputs,
+        textPair: template.replaceAll('{}', () => label),
+      })),
+      options: { functionToApply: 'none' },
+      truncate: false,
+      inputName: () => 'inputs',
+      render(answers) {
+        const logits = answers.map((answer) => logitOf(answer, ENTAILMENT));
+        const scores = multi_label
+          ? answers.map((answer, i) => sigmoid(logits[i]! - logitOf(answer, CONTRADICTION)))
+          : softmax(logits);
+        return candidates
+          .map((label, i) => ({ label, score: scores[i]! }))
+          .sort((a, b) => b.score - a.score);
+      },
+    };
+  },
+};
+
+function logitOf(answer: readonly LabelScore[], label: RegExp): number {
+  const found = answer.find((each) => label.test(each.label));
+  if (found) return found.score;
+  throw ApiError.badRequest(
+    'task.mismatch',
+    'candidate_labels need a prompt trained on text pairs with the labels "entailment" and "contradiction"; this one has others',
+    'parameters.candidate_labels',
+  );
+}

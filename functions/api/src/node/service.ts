@@ -1,0 +1,121 @@
+/** The running service: state, engine, HTTP server and tuner, started in order and ended in reverse. */
+import { join } from 'node:path';
+import { createEngine } from '@polyprompt/serving';
+import type { Logger } from 'pino';
+import { collectDefaultMetrics, Registry as Metrics } from 'prom-client';
+import { createApp } from '../app.ts';
+import { type Config, EXAMPLES_FOLDER, READY_PROMPT_FOLDER, TUNER_ENTRY } from '../config.ts';
+import { promptLoader } from '../prompt-key.ts';
+import { findBackbone } from './backbone.ts';
+import { ensureAdminKey, ensureReadyPrompt } from './first-start.ts';
+import { greeting } from './greeting.ts';
+import { listen } from './listen.ts';
+import { openState } from './state.ts';
+import { type Supervised, supervise } from './supervise.ts';
+
+export interface Service {
+  readonly url: string;
+  readonly greeting: string;
+  /** Process id of the tuner, if it runs here. */
+  readonly tunerPid: number | undefined;
+  /** Ends the service; what it took is finished first, within the grace time of the settings. */
+  close(): Promise<void>;
+}
+
+export interface ServiceOptions {
+  readonly logger: Logger;
+  readonly version: string;
+  /** Called when a part dies that the service cannot do without. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** @throws StartError, BackboneError, ServingError, StorageError, RegistryError: why it cannot start */
+export async function startService(
+  config: Config,
+  { logger, version, onFatal }: ServiceOptions,
+): Promise<Service> {
+  const cleanUp = new AsyncDisposableStack();
+  try {
+    const { dir, served } = await findBackbone(config.backbone);
+    const state = await openState(config, onFatal);
+    cleanUp.defer(() => state.close());
+    const { registry } = state;
+    const secret = await ensureAdminKey(registry, config.key);
+    const prompt = await ensureReadyPrompt(registry, served, READY_PROMPT_FOLDER);
+
+    const { deadlineMs, pendingInputs, tenantInputs, cacheBytes, device, threads } = config;
+    const engine = createEngine({
+      backboneDir: dir,
+      load: promptLoader(registry),
+      device,
+      limits: { deadlineMs, pendingInputs, tenantInputs, cacheBytes },
+      ...(threads !== undefined && { threads }),
+    });
+    cleanUp.defer(() => engine.close());
+
+    const metrics = new Metrics();
+    collectDefaultMetrics({ register: metrics });
+    const closing = new AbortController();
+    const app = createApp({
+      registry,
+      engine,
+      backbone: served,
+      logger,
+      version,
+      metrics,
+      limits: { uploadBytes: config.uploadBytes, checkBytes: config.checkBytes },
+      closing: closing.signal,
+    });
+    const graceMs = config.graceSeconds * 1000;
+    const server = await listen(app, config.host, config.port);
+    const tuner =
+      config.tuner === 'on' ? startTuner(config, state.environment, dir, logger) : undefined;
+    cleanUp.defer(async () => {
+      closing.abort();
+      await Promise.all([server.close(graceMs), tuner?.stop(graceMs)]);
+    });
+    await engine.ready();
+    const host = ['127.0.0.1', '0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
+    const url = `http://${host}:${server.port}`;
+    return {
+      url,
+      greeting: greeting({
+        url,
+        backbone: served.id,
+        secret,
+        isNew: config.key === undefined,
+        prompt,
+        examples: EXAMPLES_FOLDER,
+      }),
+      get tunerPid() {
+        return tuner?.pid;
+      },
+      close: () => cleanUp.disposeAsync(),
+    };
+  } catch (error) {
+    await cleanUp.disposeAsync();
+    throw error;
+  }
+}
+
+function startTuner(
+  config: Config,
+  state: Readonly<Record<string, string>>,
+  backboneDir: string,
+  logger: Logger,
+): Supervised {
+  const { POLYPROMPT_KEY: _, ...inherited } = process.env;
+  return supervise({
+    entry: TUNER_ENTRY,
+    logger,
+    environment: {
+      ...inherited,
+      ...state,
+      POLYPROMPT_BACKBONE: backboneDir,
+      POLYPROMPT_WORK: join(config.home, 'tuner'),
+      POLYPROMPT_DEVICE: config.device,
+      POLYPROMPT_LOG_LEVEL: config.logLevel,
+      POLYPROMPT_GRACE_SECONDS: String(config.graceSeconds),
+    },
+  });
+}

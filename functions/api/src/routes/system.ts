@@ -1,0 +1,33 @@
+import { ApiError, openApiDocument } from '@polyprompt/contract';
+import type { Registry } from 'prom-client';
+import type { Handlers } from '../call.ts';
+import type { AppDeps } from '../deps.ts';
+import { docsPage } from '../docs-page.ts';
+
+/** What the page may do: show itself. */
+const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+export function systemHandlers(
+  { engine, backbone, version }: Pick<AppDeps, 'engine' | 'backbone' | 'version'>,
+  metrics: Registry,
+): Handlers<'health' | 'ready' | 'metrics' | 'openapi' | 'docs'> {
+  const document = openApiDocument(version);
+  const page = docsPage(document);
+  const json = JSON.stringify(document);
+  return {
+    health: async () => ({ status: 'ok', version }),
+    ready: async () => {
+      if (!engine.stats().ready) throw ApiError.notReady('the backbone is still loading');
+      const { id, fingerprint } = backbone;
+      return { status: 'ready', backbone: { id, fingerprint } };
+    },
+    metrics: async () => respond(await metrics.metrics(), metrics.contentType),
+    openapi: async () => respond(json, 'application/json'),
+    docs: async () =>
+      respond(page, 'text/html; charset=utf-8', { 'content-security-policy': PAGE_POLICY }),
+  };
+}
+
+function respond(body: string, type: string, headers: Record<string, string> = {}): Response {
+  return new Response(body, { headers: { 'content-type': type, ...headers } });
+}
