@@ -1,6 +1,7 @@
 /**
  * node bench/mixed.ts [backbone folder]: what it costs that every row has a prompt of its own. Each
- * figure is a ratio between two kinds of load that take turns in one run.
+ * figure is a ratio between two kinds of load that take turns in one run; on a machine that has other
+ * things to do, the ratio of CPU times is the steadier one.
  *
  * 1. Batches: 32 rows with 32 prompts against the same 32 rows with one prompt, on the worker.
  * 2. Traffic: 1,000 prompts by a Zipf law against one prompt, the same texts, through the whole engine
@@ -12,9 +13,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type BackboneSpec, openBackbone } from '@polyprompt/backbone';
 import type { Prompt, Tensor } from '@polyprompt/prompts';
-import { createEngine } from '@polyprompt/serving';
+import { createEngine, WorkerPool } from '@polyprompt/serving';
 import { textClassification } from '@polyprompt/tasks';
-import { WorkerPool } from '../packages/serving/src/worker-pool.ts';
 import { noise } from './shapes.ts';
 
 const LENGTH = 16;
@@ -55,17 +55,21 @@ async function batches(): Promise<void> {
     const mixed = numbers.map(row);
     const single = numbers.map(() => row(numbers[0]!));
     const times = { single: [] as number[], mixed: [] as number[] };
+    const cpu = { single: 0, mixed: 0 };
     for (let round = -1; round < 4 * ROUNDS; round++) {
       for (const kind of ['single', 'mixed'] as const) {
         const begun = performance.now();
+        const used = process.cpuUsage();
         await pool.run(kind === 'single' ? single : mixed);
-        if (round >= 0) times[kind].push(performance.now() - begun);
+        if (round < 0) continue;
+        times[kind].push(performance.now() - begun);
+        cpu[kind] += cpuMs(used);
       }
     }
     const [one, many] = [median(times.single), median(times.mixed)];
     console.log(
       `32 rows x ${tokens} tokens: 1 prompt ${one.toFixed(1)} ms, 32 prompts ${many.toFixed(1)} ms; ` +
-        `throughput ${(one / many).toFixed(3)} x`,
+        `throughput ${(one / many).toFixed(3)} x, CPU time ${(cpu.mixed / cpu.single).toFixed(3)} x`,
     );
   }
   await pool.close();
@@ -95,11 +99,14 @@ async function traffic(title: string, room: number): Promise<void> {
   const before = engine.stats();
 
   const rates = { single: [] as number[], zipf: [] as number[] };
+  const cpu = { single: 0, zipf: 0 };
   const tails = { single: [] as number[], zipf: [] as number[] };
   for (let round = -1; round < ROUNDS; round++) {
     for (const kind of ['single', 'zipf'] as const) {
+      const used = process.cpuUsage();
       const { rate, times } = await closedLoop(keysOf[kind], texts);
       if (round < 0) continue;
+      cpu[kind] += cpuMs(used);
       rates[kind].push(rate);
       tails[kind].push(quantile(times, 0.99));
     }
@@ -112,7 +119,8 @@ async function traffic(title: string, room: number): Promise<void> {
   console.log(
     `${title}: 1 prompt ${rate.toFixed(0)}/s, p99 ${p99.toFixed(0)} ms; ` +
       `${PROMPTS} prompts ${zipfRate.toFixed(0)}/s, p99 ${zipfP99.toFixed(0)} ms; ` +
-      `throughput ${(zipfRate / rate).toFixed(3)} x, p99 ${(zipfP99 / p99).toFixed(3)} x ` +
+      `throughput ${(zipfRate / rate).toFixed(3)} x, p99 ${(zipfP99 / p99).toFixed(3)} x, ` +
+      `CPU time ${(cpu.zipf / cpu.single).toFixed(3)} x ` +
       `(${after.cache.evictions - before.cache.evictions} evictions, ` +
       `${(rows / (after.batcher.batches - before.batcher.batches)).toFixed(1)} rows per batch)`,
   );
@@ -189,6 +197,11 @@ function uniform(seed: number): () => number {
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
+}
+
+function cpuMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000;
 }
 
 function median(values: readonly number[]): number {

@@ -11,3 +11,4 @@ export { ServingError, type ServingErrorCode, type TooLong } from './errors.ts';
 export { SERVING_LIMITS, type ServingLimits, withDefaults } from './limits.ts';
 export type { CacheStats } from './prompt-cache.ts';
 export type { InferRequest, InferResult, Timing } from './request.ts';
+export { type PoolOptions, WorkerPool } from './worker-pool.ts';
