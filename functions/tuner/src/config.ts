@@ -94,5 +94,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): T
     device: values.POLYPROMPT_DEVICE,
     threads: values.POLYPROMPT_THREADS,
     checkpointSeconds: values.POLYPROMPT_CHECKPOINT_SECONDS,
+    graceSeconds: values.POLYPROMPT_GRACE_SECONDS,
+    logLevel: values.POLYPROMPT_LOG_LEVEL,
   };
 }

@@ -1,0 +1,152 @@
+/** The service around a tuner, for tests: embedded store and queue, registry, a tenant that uploads and asks. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type FaultRates, Faults, startLocalCloud } from '@polyprompt/local-cloud';
+import {
+  createRegistry,
+  isFinished,
+  type Job,
+  JobMessage,
+  type JobSpec,
+} from '@polyprompt/registry';
+import { type Clock, createStorage } from '@polyprompt/storage';
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import { localBackbones } from '../backbones.ts';
+import { runTuner, type TunerDeps } from '../worker.ts';
+import { BACKBONE_ID } from './backbone.ts';
+
+export const TENANT = 'acme';
+export const PROMPT = 'topics';
+
+/** Real time, `factor` times as fast: leases and visibility run out in no time. */
+export function fastClock(factor: number, start = Date.now()): Clock {
+  return {
+    now: () => start + (Date.now() - start) * factor,
+    after(ms, fire) {
+      const timer = setTimeout(fire, ms / factor);
+      return () => clearTimeout(timer);
+    },
+  };
+}
+
+export interface ServiceOptions {
+  /** Folder of model folders. */
+  readonly models: string;
+  /** Folder for the files of running jobs. */
+  readonly workDir: string;
+  readonly faults?: FaultRates;
+  readonly clock?: Clock;
+}
+
+export async function startService({ models, workDir, faults: rates, clock }: ServiceOptions) {
+  const faults = new Faults({ seed: 7 });
+  const time = clock ? { clock } : {};
+  const cloud = await startLocalCloud({
+    dir: ':memory:',
+    faults,
+    maxSkewMs: Number.POSITIVE_INFINITY,
+    ...time,
+  });
+  const { endpoint, credentials } = cloud;
+  const connect = () => createStorage({ endpoint, credentials, bucket: 'state', ...time });
+  const storage = connect();
+  await storage.ensureBucket();
+  const { url } = await storage.ensureQueue('jobs');
+  const queue = storage.queue(url, JobMessage);
+  const registry = createRegistry({ storage, queue, ...time });
+  if (rates) faults.set(rates);
+
+  async function upload(lines: readonly string[], filename = 'train.jsonl'): Promise<string> {
+    const body = (async function* () {
+      yield Buffer.from(lines.join('\n'));
+    })();
+    const { id } = await registry.files.create(TENANT, { filename, purpose: 'fine-tune', body });
+    return id;
+  }
+
+  let requests = 0;
+  function create(trainingFile: string, more: Partial<JobSpec> = {}): Promise<Job> {
+    const spec = {
+      backbone: BACKBONE_ID,
+      trainingFile,
+      validationFile: null,
+      seed: 1,
+      activate: null,
+      metadata: {},
+      hyperparameters: { n_epochs: 6, batch_size: 8 },
+      settings: { length: 2, early_stopping: 0 },
+      prompt: PROMPT,
+      ...more,
+    };
+    return registry.jobs.create(TENANT, spec, { bodyHash: `request ${requests++}` });
+  }
+
+  /** Starts a tuner in this process, with a connection of its own. */
+  function startTuner(more: Partial<TunerDeps> = {}) {
+    const own = connect();
+    const ownQueue = own.queue(url, JobMessage);
+    const ownRegistry = createRegistry({ storage: own, queue: ownQueue, ...time });
+    const stop = new AbortController();
+    const done = runTuner({
+      registry: ownRegistry,
+      queue: ownQueue,
+      backbones: localBackbones({ models }),
+      workDir,
+      log: pino({ level: process.env.POLYPROMPT_LOG_LEVEL ?? 'silent' }),
+      signal: stop.signal,
+      device: 'cpu',
+      threads: 1,
+      checkpointSeconds: 0.05,
+      retryMs: 1,
+      ...more,
+    });
+    const tuner = {
+      done,
+      async stop() {
+        stop.abort();
+        await done;
+        await ownRegistry.close();
+        own.close();
+      },
+    };
+    onTestFinished(() => tuner.stop());
+    return tuner;
+  }
+
+  async function until(id: string, reached: (job: Job) => boolean): Promise<Job> {
+    for (;;) {
+      const job = await registry.jobs.get(TENANT, id);
+      if (reached(job)) return job;
+      if (isFinished(job.status)) {
+        throw new Error(`the job ended early: ${job.status} ${job.error?.message ?? ''}`);
+      }
+      await sleep(20);
+    }
+  }
+
+  async function events(id: string) {
+    const { items } = await registry.jobs.events(TENANT, id, { limit: 10_000 });
+    return items.toReversed();
+  }
+
+  onTestFinished(async () => {
+    await registry.close();
+    storage.close();
+    await cloud.close();
+  });
+  return {
+    endpoint,
+    credentials,
+    queueUrl: url,
+    faults,
+    storage,
+    queue,
+    registry,
+    upload,
+    create,
+    startTuner,
+    events,
+    until,
+    ended: (id: string) => until(id, (job) => isFinished(job.status)),
+  };
+}
