@@ -22,8 +22,10 @@ export function readInference(
   const wire = wireFor(prompt, body);
   const parsed = wire.schema.safeParse(body);
   if (parsed.success) return wire.read(parsed.data);
-  // A body that is right for another task is a mistake in the URL, not in the body.
-  if (InferenceRequest.safeParse(body).success) throw mismatch(prompt, `must be ${wire.inputs}`);
+  // Inputs that are right for another task are a mistake in the URL, not in the body.
+  const inInputs = parsed.error.issues.every(({ path }) => path[0] === 'inputs');
+  if (inInputs && InferenceRequest.safeParse(body).success)
+    throw mismatch(prompt, `must be ${wire.inputs}`);
   return wire.read(validate(wire.schema, body));
 }
 

@@ -31,24 +31,23 @@ export function createConformance(): Conformance {
         ({ route, pattern }) => route.method === method && pattern.test(pathname),
       );
       const operation = found?.id ?? 'none';
-      const deviate = (how: string): never => {
-        throw new Error(`${method} ${pathname} (${operation}, ${response.status}): ${how}`);
-      };
+      const deviation = (how: string) =>
+        new Error(`${method} ${pathname} (${operation}, ${response.status}): ${how}`);
       const key = `${operation} ${response.status}`;
       seen.set(key, (seen.get(key) ?? 0) + 1);
-      if (!response.headers.get('x-request-id')) deviate('no x-request-id');
+      if (!response.headers.get('x-request-id')) throw deviation('no x-request-id');
       const type = response.headers.get('content-type') ?? '';
       if (response.status !== 200) {
-        if (!type.includes('application/json')) deviate(`an error of type ${type}`);
-        checkError(found, await response.clone().json(), response, deviate, pathname);
+        if (!type.includes('application/json')) throw deviation(`an error of type ${type}`);
+        checkError(found, await response.clone().json(), response, deviation, pathname);
         return;
       }
-      if (!found) return deviate('no such route in the contract');
+      if (!found) throw deviation('no such route in the contract');
       const { json, other = [] } = found.route.response;
       if (other.some((each) => type.startsWith(each))) return;
-      if (!type.includes('application/json') || !json) deviate(`an answer of type ${type}`);
+      if (!type.includes('application/json') || !json) throw deviation(`an answer of type ${type}`);
       const result = json!.safeParse(await response.clone().json());
-      if (!result.success) deviate(result.error.message);
+      if (!result.success) throw deviation(result.error.message);
     },
   };
 }
@@ -57,7 +56,7 @@ function checkError(
   found: { readonly id: OperationId; readonly route: Route } | undefined,
   body: unknown,
   { status, headers }: Response,
-  deviate: (how: string) => never,
+  deviation: (how: string) => Error,
   pathname: string,
 ): void {
   const family =
@@ -66,14 +65,15 @@ function checkError(
   if (family === 'huggingface') {
     HuggingFaceError.parse(body);
     const statuses: readonly number[] = allowed.map((code) => ERRORS[code].status);
-    if (!statuses.includes(status)) deviate('the route does not have this status');
+    if (!statuses.includes(status)) throw deviation('the route does not have this status');
   } else {
     const { code } = OpenAiError.parse(body).error;
     const known = allowed.find((each) => each === code);
-    if (!known) return deviate(`the route does not have the code ${code}`);
-    if (ERRORS[known].status !== status) deviate(`${code} has another status`);
+    if (!known) throw deviation(`the route does not have the code ${code}`);
+    if (ERRORS[known].status !== status) throw deviation(`${code} has another status`);
   }
-  if (status === 409 && headers.get('x-should-retry') !== 'false') deviate('409 would be retried');
+  if (status === 409 && headers.get('x-should-retry') !== 'false')
+    throw deviation('409 would be retried');
 }
 
 function patternOf(path: string): RegExp {
