@@ -1,4 +1,5 @@
 /** Ctrl-C in the middle of training, and the run continued with the command line that it printed. */
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -44,5 +45,15 @@ describe('an interrupted run', () => {
     expect((await cli([...tune(whole), '--quiet'])).code).toBe(0);
     const bytes = (dir: string) => readFileSync(`${dir}/prompt.safetensors`);
     expect(bytes(out).equals(bytes(whole))).toBe(true);
+  });
+
+  it('is not one that nobody watches any more', async () => {
+    const out = world.path('unwatched');
+    const child = start([...tune(out), '--epochs', '20']);
+    child.stderr!.once('data', () => child.stderr!.destroy());
+    child.stdout!.resume();
+    const [code] = (await once(child, 'close')) as [number];
+    expect(code).toBe(0);
+    expect(existsSync(`${out}/card.json`)).toBe(true);
   });
 });

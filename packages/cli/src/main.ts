@@ -11,4 +11,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// Training goes on when nobody watches it any more.
+process.stderr.on('error', () => {});
+
 process.exitCode = await run(process.argv.slice(2));
