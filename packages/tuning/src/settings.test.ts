@@ -41,11 +41,15 @@ describe('resolveSettings', () => {
     expect(() => resolveSettings({ task, maxTokens: 30 }, small)).toThrow(
       "maxTokens 30 with a prompt of 16 exceeds the backbone's positions: at most 24 tokens fit",
     );
-    expect(() => resolveSettings({ task, length: 39 }, small)).toThrow('at most 1 tokens fit');
+    expect(() => resolveSettings({ task, length: 39 }, small)).toThrow(
+      "length 39 leaves room for 1 tokens of text in the backbone's positions, at least 3",
+    );
   });
 
   it('names a bad setting, its value and its range', () => {
-    expect(() => resolveSettings({ task, learningRate: -1 }, backbone)).toThrow('learningRate');
+    expect(() => resolveSettings({ task, learningRate: -1 }, backbone)).toThrow(
+      'learningRate is -1',
+    );
     expect(() => resolveSettings({ task, epochs: 0.5 }, backbone)).toThrow('epochs');
     expect(() => resolveSettings({ task, recipe: 'magic' }, backbone)).toThrow(
       'recipe "magic" is unknown; known are default, tu2022-xnli',

@@ -8,6 +8,9 @@ import { TuningError } from './errors.ts';
 import { recipeFor } from './recipes.ts';
 import { SCHEDULES } from './schedule.ts';
 
+/** Two special tokens and one of text. */
+const SHORTEST_ROW = 3;
+
 export const METHODS = ['prefix', 'soft', 'full', 'head'] as const;
 
 export const TuningSettings = z.strictObject({
@@ -48,7 +51,7 @@ export const TuningSettings = z.strictObject({
   /** Stop after this many evaluations without a better version; 0 trains to the end. */
   patience: z.int().min(0),
   /** Longest row in tokens, special ones included. */
-  maxTokens: z.int().min(3).max(4096),
+  maxTokens: z.int().min(SHORTEST_ROW).max(4096),
   /** Cut texts that are longer; otherwise they are refused. */
   truncate: z.boolean(),
   /** Largest padded size of one run of the graph; larger batches are accumulated. */
@@ -77,13 +80,26 @@ export function resolveSettings(input: TuningInput, backbone: BackboneTraits): T
   );
   const length = input.length ?? recipe.length;
   const fits = backbone.usableTokens(method === 'full' || method === 'head' ? 0 : length);
+  if (fits < SHORTEST_ROW) {
+    throw new TuningError(
+      'bad_setting',
+      `length ${length} leaves room for ${Math.max(0, fits)} tokens of text in the backbone's ` +
+        `positions, at least ${SHORTEST_ROW} are needed; use a shorter prompt`,
+    );
+  }
   const merged = { ...recipe, ...given, method };
   const result = TuningSettings.safeParse({
     ...merged,
-    maxTokens: input.maxTokens ?? Math.min(recipe.maxTokens, Math.max(3, fits)),
+    maxTokens: input.maxTokens ?? Math.min(recipe.maxTokens, fits),
   });
   if (!result.success) {
-    throw new TuningError('bad_setting', z.prettifyError(result.error));
+    const problems = result.error.issues.map(({ path, message }) => {
+      const value = (merged as Record<string, unknown>)[String(path[0])];
+      return path.length > 0
+        ? `${path.join('.')} is ${JSON.stringify(value)}: ${message}`
+        : message;
+    });
+    throw new TuningError('bad_setting', problems.join('; '));
   }
   if (result.data.maxTokens > fits) {
     throw new TuningError(
