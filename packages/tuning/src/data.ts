@@ -74,7 +74,10 @@ export async function prepareData(
   const issues = checks.flatMap((check) => check.issues);
   const errors = issues.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) {
-    throw new TuningError('bad_data', errors.map((issue) => showIssue(issue)).join('\n'));
+    const total = checks.reduce((sum, check) => sum + check.errors, 0);
+    const more = total > errors.length ? [`and ${total - errors.length} more errors`] : [];
+    const lines = errors.map((issue) => showIssue(issue));
+    throw new TuningError('bad_data', [...lines, ...more].join('\n'));
   }
   const toRow = (feature: (typeof trainRows.features)[number]): ScoredRow => ({
     example: feature.example,

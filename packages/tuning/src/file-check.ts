@@ -1,5 +1,5 @@
 /** What the full check of one data file found, as plain values: it travels in an event. */
-import type { DatasetIssue, DatasetReport } from '@polyprompt/tasks';
+import { DATASET_LIMITS, type DatasetIssue, type DatasetReport } from '@polyprompt/tasks';
 
 export interface FileCheck {
   readonly role: 'train' | 'dev';
@@ -33,6 +33,15 @@ export function fileCheck(
     languages: report.languages,
     errors,
     warnings: report.warnings + later.length - laterErrors,
-    issues: [...report.issues, ...later].sort((a, b) => (a.line ?? 0) - (b.line ?? 0)),
+    issues: first([...report.issues, ...later]),
   };
+}
+
+/** As many as a report lists; a flood of warnings never displaces an error. */
+function first(issues: readonly DatasetIssue[]): DatasetIssue[] {
+  const byLine = (a: DatasetIssue, b: DatasetIssue) => (a.line ?? 0) - (b.line ?? 0);
+  const { error = [], warning = [] } = Object.groupBy(issues, ({ severity }) => severity);
+  return [...error.sort(byLine), ...warning.sort(byLine)]
+    .slice(0, DATASET_LIMITS.issues)
+    .sort(byLine);
 }

@@ -43,7 +43,8 @@ function job(more: Partial<TuningJob> = {}): TuningJob {
 }
 
 function stopAfter(steps: number): JobHooks {
-  let asked = 0;
+  // Asked once before the training, then before every step.
+  let asked = -1;
   return { shouldStop: () => asked++ >= steps };
 }
 
@@ -73,6 +74,8 @@ describe('finishing a broken-off run', () => {
     const early = job({ resume: true });
     await breakOff(early, STEPS_PER_EPOCH - 1);
     await expect(runJob({ ...early, finish: true })).rejects.toMatchObject({ code: 'no_version' });
+    const stopped = runJob(job(), { shouldStop: () => true });
+    await expect(stopped).rejects.toThrow('stopped before the training began');
     const unbegun = job({ resume: true, finish: true });
     await expect(runJob(unbegun)).rejects.toThrow(/after step 0 there is no version yet/);
   });
@@ -113,6 +116,21 @@ describe('the check of the data', () => {
       labels: { food: 18, weather: 18 },
       languages: { de: 12, en: 24 },
     });
+  });
+
+  it('lists as many problems as a report holds, and counts the others', async () => {
+    const long = join(folder, 'long.jsonl');
+    const rows = Array.from({ length: 150 }, (_, i) => ({
+      text: `the ${i} ${'a '.repeat(100)}`,
+      label: i % 2 ? 'weather' : 'food',
+    }));
+    writeFileSync(long, rows.map((row) => JSON.stringify(row)).join('\n'));
+    const [check] = await checksOf(job({ train: long }));
+    expect(check).toMatchObject({ valid: false, errors: 150 });
+    expect(check!.issues).toHaveLength(100);
+    await expect(runJob(job({ train: long }))).rejects.toThrow(
+      /\[too_many_tokens\]\nand 50 more errors$/,
+    );
   });
 
   it('accepts a label whose only example is held out', async () => {

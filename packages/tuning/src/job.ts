@@ -76,6 +76,10 @@ export async function runJob(job: TuningJob, hooks: JobHooks = {}): Promise<JobR
   const data = await prepareData(backbone.tokenizer(), settings, job, (files) =>
     hooks.onEvent?.({ type: 'checked', files }),
   );
+  // Reading and compiling can take as long as a step of a large backbone: asked in between, too.
+  if (hooks.shouldStop?.()) {
+    throw new TuningError('interrupted', 'stopped before the training began');
+  }
   mkdirSync(job.out, { recursive: true });
   const path = join(job.out, CHECKPOINT_FILE);
   const identity = await identityOf(backbone, settings, data);
