@@ -1,100 +1,96 @@
-/** Every setting of the tuner process, from its environment. A bad one is refused at start. */
+/** Every setting of the tuner process, in one table: environment variables, which are text. */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { DEVICE_CHOICES } from '@polyprompt/backbone';
 import { z } from 'zod';
 import { TunerError } from './errors.ts';
 
-const PROJECT_MODELS = fileURLToPath(new URL('../../../models', import.meta.url));
-const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const ROOT = join(import.meta.dirname, '../../..');
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
-const text = z.string().min(1);
-const seconds = (min: number, max: number) => z.coerce.number().min(min).max(max);
-const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
-
-const Environment = z.object({
-  POLYPROMPT_BUCKET: text.describe('Bucket of all state.'),
-  POLYPROMPT_QUEUE: z.url().describe('URL of the job queue.'),
-  POLYPROMPT_ENDPOINT: z
-    .url()
-    .optional()
-    .describe('Base URL of the object store and the queue; leave out for AWS.'),
-  AWS_REGION: text.default('us-east-1'),
-  POLYPROMPT_JOB: z
-    .string()
-    .regex(/^[^/]+\/[^/]+$/, 'must be "<tenant>/<job id>"')
-    .optional()
-    .describe('Work on this job alone, then end; without it, on all that the queue brings.'),
-  POLYPROMPT_BACKBONE: text
-    .optional()
-    .describe('A model folder whose name is the id of its backbone.'),
-  POLYPROMPT_MODELS: text
-    .default(PROJECT_MODELS)
-    .describe('A folder of model folders, named by id.'),
-  POLYPROMPT_WORK: text
-    .default(join(tmpdir(), 'polyprompt-tuner'))
-    .describe('Private folder for the files of running jobs.'),
-  POLYPROMPT_DEVICE: z.enum(DEVICE_CHOICES as ['auto', 'cpu', 'cuda']).default('auto'),
-  POLYPROMPT_THREADS: whole(1, 1024)
-    .optional()
-    .describe('Threads that compute; without it, one per core.'),
-  POLYPROMPT_CHECKPOINT_SECONDS: seconds(0, 3600)
-    .default(30)
-    .describe('At least this long between two checkpoints.'),
-  POLYPROMPT_GRACE_SECONDS: seconds(1, 3600)
-    .default(25)
-    .describe('Time from SIGTERM to the end of the process.'),
-  POLYPROMPT_LOG_LEVEL: z.enum(LEVELS).default('info'),
+/** A number, with the range that errors state. */
+const number = (min: number, max: number) => ({
+  schema: z.coerce.number().min(min).max(max),
+  range: `a number from ${min} to ${max}`,
 });
+const whole = (min: number, max: number) => ({
+  schema: z.coerce.number().int().min(min).max(max),
+  range: `a whole number from ${min} to ${max}`,
+});
+const text = (schema: z.ZodType<string>, range: string) => ({ schema, range });
+const oneOf = <const T extends readonly string[]>(values: T) => ({
+  schema: z.enum(values),
+  range: `one of ${values.join(', ')}`,
+});
+const folder = text(z.string().min(1), 'a path');
+const url = text(z.url({ protocol: /^https?$/ }), 'an http or https URL');
 
-export interface TunerConfig {
-  readonly bucket: string;
-  readonly queueUrl: string;
-  readonly endpoint: string | undefined;
-  readonly region: string;
-  /** The one job to work on. */
-  readonly job: { readonly tenant: string; readonly jobId: string } | undefined;
-  readonly backbone: string | undefined;
-  readonly models: string;
-  readonly workDir: string;
-  readonly device: 'auto' | 'cpu' | 'cuda';
-  readonly threads: number | undefined;
-  readonly checkpointSeconds: number;
-  readonly graceSeconds: number;
-  readonly logLevel: (typeof LEVELS)[number];
+/** A setting without `value` is optional, unless it is `required`. */
+const SETTINGS = {
+  /** Bucket of all state. */
+  bucket: { env: 'POLYPROMPT_BUCKET', ...text(z.string().min(1), 'a bucket name'), required: true },
+  /** URL of the job queue. */
+  queue: { env: 'POLYPROMPT_QUEUE', ...url, required: true },
+  /** Object store and queue, speaking S3 and SQS; AWS without it. */
+  endpoint: { env: 'POLYPROMPT_ENDPOINT', ...url },
+  region: { env: 'AWS_REGION', ...text(z.string().min(1), 'a region name'), value: 'us-east-1' },
+  /** Work on this job alone, then end; without it, on all that the queue brings. */
+  job: {
+    env: 'POLYPROMPT_JOB',
+    ...text(z.string().regex(/^[^/]+\/[^/]+$/), '<tenant>/<job id>'),
+  },
+  /** A model folder, whose name is the id of its backbone. */
+  backbone: { env: 'POLYPROMPT_BACKBONE', ...folder },
+  /** A folder of model folders, each named by its id. */
+  models: { env: 'POLYPROMPT_MODELS', ...folder, value: join(ROOT, 'models') },
+  /** Private folder for the files of jobs at work. */
+  workDir: { env: 'POLYPROMPT_WORK', ...folder, value: join(tmpdir(), 'polyprompt-tuner') },
+  device: { env: 'POLYPROMPT_DEVICE', ...oneOf(DEVICE_CHOICES), value: 'auto' },
+  /** Threads that compute; one per core unless given. */
+  threads: { env: 'POLYPROMPT_THREADS', ...whole(1, 1024) },
+  /** At least this long between two checkpoints. */
+  checkpointSeconds: { env: 'POLYPROMPT_CHECKPOINT_SECONDS', ...number(0, 3600), value: 30 },
+  /** Time from SIGTERM until the process is ended, checkpoint or not. */
+  graceSeconds: { env: 'POLYPROMPT_GRACE_SECONDS', ...whole(1, 3600), value: 25 },
+  logLevel: { env: 'POLYPROMPT_LOG_LEVEL', ...oneOf(LOG_LEVELS), value: 'info' },
+} as const satisfies Record<string, Setting>;
+
+interface Setting {
+  readonly env: string;
+  readonly schema: z.ZodType;
+  /** What a value must be, in words. */
+  readonly range: string;
+  readonly value?: string | number;
+  readonly required?: true;
 }
 
+type Settings = typeof SETTINGS;
+export type TunerConfig = {
+  readonly [Name in keyof Settings]:
+    | z.output<Settings[Name]['schema']>
+    | (Settings[Name] extends { readonly value: unknown } | { readonly required: true }
+        ? never
+        : undefined);
+};
+
 /**
- * An empty variable counts as absent.
- * @throws TunerError `bad_config` naming each bad variable with its value and what it must be
+ * Reads the settings; an empty variable counts as absent.
+ * @throws TunerError `bad_config` naming every bad variable with its value and what it must be
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): TunerConfig {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = Environment.safeParse(given);
-  if (!parsed.success) {
-    const lines = parsed.error.issues.map(({ path, message }) => {
-      const name = String(path[0]);
-      const value = given[name] === undefined ? 'is not set' : `is ${JSON.stringify(given[name])}`;
-      return `${name} ${value}: ${message}`;
-    });
-    throw new TunerError('bad_config', lines.join('\n'));
-  }
-  const values = parsed.data;
-  const [tenant, jobId] = values.POLYPROMPT_JOB?.split('/') ?? [];
-  return {
-    bucket: values.POLYPROMPT_BUCKET,
-    queueUrl: values.POLYPROMPT_QUEUE,
-    endpoint: values.POLYPROMPT_ENDPOINT,
-    region: values.AWS_REGION,
-    job: tenant && jobId ? { tenant, jobId } : undefined,
-    backbone: values.POLYPROMPT_BACKBONE,
-    models: values.POLYPROMPT_MODELS,
-    workDir: values.POLYPROMPT_WORK,
-    device: values.POLYPROMPT_DEVICE,
-    threads: values.POLYPROMPT_THREADS,
-    checkpointSeconds: values.POLYPROMPT_CHECKPOINT_SECONDS,
-    graceSeconds: values.POLYPROMPT_GRACE_SECONDS,
-    logLevel: values.POLYPROMPT_LOG_LEVEL,
-  };
+  const problems: string[] = [];
+  const values = Object.entries<Setting>(SETTINGS).map(([name, setting]) => {
+    const given = env[setting.env];
+    const refuse = (what: string) => {
+      problems.push(`${setting.env} ${what}; it must be ${setting.range}`);
+      return [name, undefined];
+    };
+    if (given === undefined || given === '') {
+      return setting.required ? refuse('is not set') : [name, setting.value];
+    }
+    const result = setting.schema.safeParse(given);
+    return result.success ? [name, result.data] : refuse(`is ${JSON.stringify(given)}`);
+  });
+  if (problems.length > 0) throw new TunerError('bad_config', problems.join('\n'));
+  return Object.fromEntries(values) as TunerConfig;
 }

@@ -1,6 +1,6 @@
 /**
  * The tuner as a process. SIGTERM (a Spot notice, a deployment) checkpoints, gives the job back and ends with
- * code 0; so does losing the parent process that started it over an IPC channel.
+ * code 0.
  */
 import { createRegistry, JobMessage } from '@polyprompt/registry';
 import { createStorage } from '@polyprompt/storage';
@@ -14,14 +14,11 @@ const config = configOrExit();
 const log = pino({ name: 'tuner', level: config.logLevel });
 const stop = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(signal));
-process.on('disconnect', () => end('the parent process is gone'));
 try {
   await run(config);
 } catch (error) {
   log.fatal({ err: error }, 'tuner failed');
   process.exitCode = 1;
-} finally {
-  if (process.connected) process.disconnect();
 }
 
 function configOrExit(): TunerConfig {
@@ -34,7 +31,7 @@ function configOrExit(): TunerConfig {
 }
 
 async function run({ job, ...settings }: TunerConfig): Promise<void> {
-  const { bucket, region, endpoint, queueUrl, workDir, backbone, models } = settings;
+  const { bucket, region, endpoint, queue: queueUrl, workDir, backbone, models } = settings;
   const storage = createStorage({ bucket, region, ...(endpoint ? { endpoint } : {}) });
   const queue = storage.queue(queueUrl, JobMessage);
   const registry = createRegistry({ storage, queue });
@@ -52,12 +49,17 @@ async function run({ job, ...settings }: TunerConfig): Promise<void> {
   await sweepWorkDirs(workDir);
   log.info({ bucket, endpoint, job }, 'tuner started');
   try {
-    await (job ? runJobOnce(job, deps) : runTuner(deps));
+    await (job ? runJobOnce(messageOf(job), deps) : runTuner(deps));
   } finally {
     await registry.close();
     storage.close();
   }
   log.info('tuner ended');
+}
+
+function messageOf(job: string): JobMessage {
+  const [tenant = '', jobId = ''] = job.split('/');
+  return { tenant, jobId };
 }
 
 function end(reason: string): void {

@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { tuningInput } from './settings.ts';
 import { BACKBONE_ID, dataLines, testBackbone } from './testing/backbone.ts';
 import { fastClock, PROMPT, startService, TENANT } from './testing/service.ts';
+import { runJobOnce } from './worker.ts';
 
 const { models, folder: backboneFolder, backbone } = testBackbone();
 const workDir = mkdtempSync(join(tmpdir(), 'polyprompt-tuner-work-'));
@@ -157,6 +158,21 @@ describe('a job that is stopped', () => {
     expect(job.checkpoints).toHaveLength(LONG.n_epochs);
   });
 
+  it('is announced on the queue when it was given out without a message', async () => {
+    const { upload, create, connect, ended, until, queue } = await quick();
+    const { id } = await create(await upload(DATA), { hyperparameters: LONG });
+    const stop = new AbortController();
+    const work = runJobOnce({ tenant: TENANT, jobId: id }, connect({ signal: stop.signal }));
+    await until(id, ({ checkpoints }) => checkpoints.length >= 2);
+    stop.abort();
+    expect(await work).toBe('given_back');
+    expect(await queue.counts()).toMatchObject({ waiting: 2 });
+    const rest = runJobOnce({ tenant: TENANT, jobId: id }, connect());
+    expect(await rest).toBe('ended');
+    expect(await ended(id)).toMatchObject({ status: 'succeeded', result: { hash: longHash } });
+    expect(await runJobOnce({ tenant: TENANT, jobId: 'ftjob-none' }, connect())).toBe('ended');
+  });
+
   it('pauses, leaves the queue, and resumes to the same bytes', async () => {
     const { upload, create, startTuner, ended, until, registry, queue, events } = await quick();
     const { id } = await create(await upload(DATA), { hyperparameters: LONG });
@@ -169,6 +185,24 @@ describe('a job that is stopped', () => {
     expect(await ended(id)).toMatchObject({ status: 'succeeded', result: { hash: longHash } });
     const texts = (await events(id)).map(({ message }) => message);
     expect(texts).toContainEqual(expect.stringMatching(/^Training continues after step [1-9]/));
+  });
+
+  it('starts over, and says so, where its checkpoint is of no use', async () => {
+    const { upload, create, startTuner, ended, until, registry, storage, events } = await quick();
+    const { id } = await create(await upload(DATA), { hyperparameters: LONG });
+    startTuner();
+    await until(id, ({ checkpoints }) => checkpoints.length >= 2);
+    await registry.jobs.pause(TENANT, id);
+    await until(id, ({ status }) => status === 'paused');
+    const { folder, events: eventFolder, document, lease } = jobKeys(TENANT, id);
+    for await (const { key } of storage.list(folder)) {
+      if (key === document || key === lease || key.startsWith(eventFolder)) continue;
+      await storage.blobs.put(key, 'garbage');
+    }
+    await registry.jobs.resume(TENANT, id);
+    expect(await ended(id)).toMatchObject({ status: 'succeeded', result: { hash: longHash } });
+    const texts = (await events(id)).map(({ message }) => message);
+    expect(texts).toContainEqual(expect.stringMatching(/^Training starts over/));
   });
 
   it('keeps the best version so far when it is cancelled', async () => {

@@ -48,8 +48,8 @@ export async function startService({ models, workDir, faults: rates, clock }: Se
     ...time,
   });
   const { endpoint, credentials } = cloud;
-  const connect = () => createStorage({ endpoint, credentials, bucket: 'state', ...time });
-  const storage = connect();
+  const open = () => createStorage({ endpoint, credentials, bucket: 'state', ...time });
+  const storage = open();
   await storage.ensureBucket();
   const { url } = await storage.ensureQueue('jobs');
   const queue = storage.queue(url, JobMessage);
@@ -81,32 +81,38 @@ export async function startService({ models, workDir, faults: rates, clock }: Se
     return registry.jobs.create(TENANT, spec, { bodyHash: `request ${requests++}` });
   }
 
-  /** Starts a tuner in this process, with a connection of its own. */
-  function startTuner(more: Partial<TunerDeps> = {}) {
-    const own = connect();
+  /** What a tuner works with: a connection of its own, as in another process. */
+  function connect(more: Partial<TunerDeps> = {}): TunerDeps {
+    const own = open();
     const ownQueue = own.queue(url, JobMessage);
     const ownRegistry = createRegistry({ storage: own, queue: ownQueue, ...time });
-    const stop = new AbortController();
-    const done = runTuner({
+    onTestFinished(async () => {
+      await ownRegistry.close();
+      own.close();
+    });
+    return {
       registry: ownRegistry,
       queue: ownQueue,
       backbones: localBackbones({ models }),
       workDir,
       log: pino({ level: process.env.POLYPROMPT_LOG_LEVEL ?? 'silent' }),
-      signal: stop.signal,
+      signal: new AbortController().signal,
       device: 'cpu',
       threads: 1,
       checkpointSeconds: 0.05,
       retryMs: 1,
       ...more,
-    });
+    };
+  }
+
+  /** Starts a tuner in this process. */
+  function startTuner(more: Partial<TunerDeps> = {}) {
+    const stop = new AbortController();
+    const done = runTuner(connect({ signal: stop.signal, ...more }));
     const tuner = {
-      done,
       async stop() {
         stop.abort();
         await done;
-        await ownRegistry.close();
-        own.close();
       },
     };
     onTestFinished(() => tuner.stop());
@@ -144,6 +150,7 @@ export async function startService({ models, workDir, faults: rates, clock }: Se
     registry,
     upload,
     create,
+    connect,
     startTuner,
     events,
     until,
