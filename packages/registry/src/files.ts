@@ -13,44 +13,22 @@ import {
   type PresignedPut,
   StorageError,
 } from '@polyprompt/storage';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Context } from './context.ts';
 import { RegistryError } from './errors.ts';
+import {
+  assertArrived,
+  type FileRecord,
+  fileNotFound,
+  fileView,
+  type Report,
+  StoredFile,
+} from './file-record.ts';
 import { isId } from './ids.ts';
 import { Job } from './jobs/job.ts';
 import { isFinished } from './jobs/transition.ts';
 import { behind } from './layout.ts';
 import { loadPage, type Page, type PageOptions } from './page.ts';
-
-const Time = z.int().nonnegative();
-const Report = z.json();
-
-export const FileRecord = z.object({
-  id: z.string(),
-  filename: z.string(),
-  purpose: z.string(),
-  bytes: z.int().nonnegative(),
-  /** In hex; null when the bytes were uploaded past us. */
-  sha256: z.string().nullable(),
-  created: Time,
-  expires: Time.nullable(),
-  /** uploaded: bytes outstanding; processed: ready; error: see `statusDetails`. */
-  status: z.enum(['uploaded', 'processed', 'error']),
-  statusDetails: z.string().nullable(),
-  /** Validation reports by task, as the validator gave them. */
-  reports: z.record(z.string(), Report),
-});
-export type FileRecord = z.infer<typeof FileRecord>;
-
-const StoredFile = FileRecord.extend({
-  /** Jobs that may still need it. */
-  uses: z.array(z.string()),
-  /** Until when a presigned upload may begin; null once the bytes are there. */
-  uploadUntil: Time.nullable(),
-  /** Being removed: gone for everybody else. */
-  removed: z.boolean(),
-});
-type StoredFile = z.infer<typeof StoredFile>;
 
 export interface NewFile {
   readonly filename: string;
@@ -104,7 +82,7 @@ export class Files {
       status: 'processed',
     };
     try {
-      return view((await this.#documents.create(keys.document, stored)).value);
+      return fileView((await this.#documents.create(keys.document, stored)).value);
     } catch (error) {
       await blobs.remove(keys.content).catch(() => undefined);
       throw error;
@@ -130,12 +108,12 @@ export class Files {
       status: 'uploaded',
       uploadUntil: expires,
     });
-    return { file: view(value), upload: { ...presigned, expires } };
+    return { file: fileView(value), upload: { ...presigned, expires } };
   }
 
   /** @throws RegistryError `file_not_found` */
   async get(tenant: string, id: string): Promise<FileRecord> {
-    return view((await this.#require(tenant, id)).value);
+    return fileView((await this.#require(tenant, id)).value);
   }
 
   /**
@@ -158,7 +136,9 @@ export class Files {
         : await this.#ascending(folder, after);
     return loadPage(ids, limit, async (id) => {
       const file = (await this.#find(tenant, id))?.value;
-      return file && (purpose === undefined || file.purpose === purpose) ? view(file) : undefined;
+      return file && (purpose === undefined || file.purpose === purpose)
+        ? fileView(file)
+        : undefined;
     });
   }
 
@@ -174,8 +154,8 @@ export class Files {
     const { value } = await this.#require(tenant, id);
     assertArrived(value);
     const reader = await this.#context.storage.blobs.open(fileKeys(tenant, id).content, options);
-    if (!reader) throw notFound(id);
-    return { file: view(value), body: reader.body };
+    if (!reader) throw fileNotFound(id);
+    return { file: fileView(value), body: reader.body };
   }
 
   /** @throws RegistryError `file_not_found`, `file_in_use` */
@@ -255,18 +235,18 @@ export class Files {
     const { key } = await this.#require(tenant, id);
     try {
       const { value } = await this.#documents.update(key, (file) => {
-        if (file.removed) throw notFound(id);
+        if (file.removed) throw fileNotFound(id);
         return change(file);
       });
-      return view(value);
+      return fileView(value);
     } catch (error) {
-      throw isGone(error) ? notFound(id) : error;
+      throw isGone(error) ? fileNotFound(id) : error;
     }
   }
 
   async #require(tenant: string, id: string): Promise<Document<StoredFile>> {
     const found = isId('file', id) ? await this.#find(tenant, id) : undefined;
-    if (!found) throw notFound(id);
+    if (!found) throw fileNotFound(id);
     return found;
   }
 
@@ -357,21 +337,6 @@ async function* limited(
   }
 }
 
-function assertArrived({ id, status, statusDetails, uploadUntil }: StoredFile): void {
-  if (uploadUntil !== null)
-    throw new RegistryError('file_not_ready', `the bytes of file "${id}" have not arrived yet`);
-  if (status === 'error')
-    throw new RegistryError('file_not_ready', `file "${id}" cannot be used: ${statusDetails}`);
-}
-
 function isGone(error: unknown): boolean {
   return error instanceof StorageError && error.code === 'not_found';
-}
-
-function notFound(id: string): RegistryError {
-  return new RegistryError('file_not_found', `no file "${id}"`);
-}
-
-function view({ uses: _, uploadUntil: __, removed: ___, ...file }: StoredFile): FileRecord {
-  return file;
 }

@@ -1,6 +1,6 @@
 /**
  * Ids whose order is the order of creation, newest first: the store lists keys in ascending order only, and what
- * people list is the newest. So an id begins with the time that is left until the year 10889.
+ * people list is the newest. So an id begins with the time that is left until the year 10895.
  */
 import type { Clock } from '@polyprompt/storage';
 

@@ -1,6 +1,7 @@
 /** What the service remembers, as typed operations over the object store. Knows no HTTP. */
 export { RegistryError, type RegistryErrorCode } from './errors.ts';
-export type { FileRecord, Files, NewFile } from './files.ts';
+export type { FileRecord } from './file-record.ts';
+export type { Files, NewFile } from './files.ts';
 export {
   JOB_STATUSES,
   type Job,
@@ -24,15 +25,8 @@ export type { Page, PageOptions } from './page.ts';
 export type { ArchiveFiles } from './prompts/archive.ts';
 export { DEFAULT_ALIAS } from './prompts/changes.ts';
 export type { AliasTarget, HistoryEntry, VersionRecord } from './prompts/document.ts';
-export type {
-  Alias,
-  Change,
-  Prompt,
-  Prompts,
-  PromptTarget,
-  PromptVersionInfo,
-  ResolvedPrompt,
-} from './prompts/prompts.ts';
+export type { Change, Prompts, PromptTarget, ResolvedPrompt } from './prompts/prompts.ts';
 export type { PublishOptions } from './prompts/publish.ts';
+export type { Alias, Prompt, PromptVersionInfo } from './prompts/views.ts';
 export { createRegistry, type Registry, type RegistryOptions } from './registry.ts';
 export type { Usage, UsageCounts, UsageQuery, UsageRow } from './usage.ts';

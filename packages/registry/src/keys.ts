@@ -113,7 +113,7 @@ export class Keys {
   }
 
   /** Newest first, those of the operator's choice last; expired and revoked ones too. */
-  list(tenant: string, { limit, after }: PageOptions): Promise<Page<ApiKey>> {
+  async list(tenant: string, { limit, after }: PageOptions): Promise<Page<ApiKey>> {
     const folder = keyIndex(tenant);
     const { storage } = this.#context;
     const ids = async function* () {

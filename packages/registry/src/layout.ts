@@ -1,4 +1,4 @@
-/** Keys beside those of the storage package, under the same folders: DESIGN section 5 leaves them open. */
+/** Keys beside those of the storage package, under the same folders: for what only the registry keeps. */
 import { createHash } from 'node:crypto';
 import { folders, jobKeys, promptKeys } from '@polyprompt/storage';
 
@@ -17,9 +17,12 @@ export const usageKey = (tenant: string, day: string, replica: string) =>
 export const requestKey = (tenant: string, request: string) =>
   `${folders.tenant(tenant)}requests/${createHash('sha256').update(request).digest('hex')}.json`;
 
+/** Prefix of the training states of a job. */
+export const statesOf = (tenant: string, jobId: string) => `${jobKeys(tenant, jobId).checkpoint}.`;
+
 /** Training state saved under one lease; see `JobHandle.saveState`. */
 export const stateKey = (tenant: string, jobId: string, fence: number) =>
-  `${jobKeys(tenant, jobId).checkpoint}.${fence}`;
+  `${statesOf(tenant, jobId)}${fence}`;
 
 export const historyKey = (tenant: string, prompt: string, chunk: number) =>
   `${promptKeys(tenant, prompt).folder}history/${String(chunk).padStart(CHUNK_DIGITS, '0')}.json`;

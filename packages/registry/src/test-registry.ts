@@ -12,9 +12,10 @@ import {
   startLocalCloud,
 } from '@polyprompt/local-cloud';
 import { type PackedPrompt, packPrompt } from '@polyprompt/prompts';
-import { createStorage } from '@polyprompt/storage';
+import { type Clock, createStorage } from '@polyprompt/storage';
 import { onTestFinished } from 'vitest';
-import { JobMessage, type JobSpec } from './jobs/job.ts';
+import { type Job, JobMessage, type JobSpec } from './jobs/job.ts';
+import type { JobHandle } from './jobs/worker.ts';
 import { createRegistry, type Registry, type RegistryOptions } from './registry.ts';
 
 /** Every fault of the service strikes one call in twenty; only the slow body, which tests nothing here, does not. */
@@ -22,8 +23,17 @@ export const ROUGH: FaultRates = Object.fromEntries(
   FAULTS.filter((fault) => fault !== 'slowBody').map((fault) => [fault, 0.05]),
 );
 
-/** Time stands still unless a test advances it. */
-export async function testRegistry({ seed = 1 }: { seed?: number } = {}) {
+/**
+ * Time stands still unless a test advances it.
+ * @param maxAttempts tries per call; 1 lets a single fault through
+ */
+export async function testRegistry({
+  seed = 1,
+  maxAttempts = 8,
+}: {
+  seed?: number;
+  maxAttempts?: number;
+} = {}) {
   const clock = manualClock(Date.UTC(2026, 10, 21, 12));
   const faults = new Faults({ seed });
   const dir = mkdtempSync(join(tmpdir(), 'registry-'));
@@ -34,7 +44,8 @@ export async function testRegistry({ seed = 1 }: { seed?: number } = {}) {
     maxSkewMs: Number.POSITIVE_INFINITY,
   });
   const { endpoint, credentials } = cloud;
-  const open = () => createStorage({ endpoint, credentials, bucket: 'state', clock });
+  const open = (own: Clock = clock) =>
+    createStorage({ endpoint, credentials, bucket: 'state', clock: own, maxAttempts });
   const storage = open();
   const storages = [storage];
   await storage.ensureBucket();
@@ -47,7 +58,7 @@ export async function testRegistry({ seed = 1 }: { seed?: number } = {}) {
   });
   /** Another process, as far as the store can tell. */
   const another = (options: Partial<RegistryOptions> = {}): Registry => {
-    const own = open();
+    const own = open(options.clock);
     storages.push(own);
     return createRegistry({ storage: own, queue: own.queue(url, JobMessage), clock, ...options });
   };
@@ -98,7 +109,10 @@ export function upload({ files }: Pick<Registry, 'files'>, tenant: string, text 
   return files.create(tenant, { filename: 'a.jsonl', purpose: 'fine-tune', body: bytes(text) });
 }
 
-export function jobSpec(trainingFile: string, more: Partial<JobSpec> = {}): JobSpec {
+export function jobSpec<T extends Partial<JobSpec>>(
+  trainingFile: string,
+  more: T = {} as T,
+): JobSpec & T {
   return {
     backbone: 'mini',
     trainingFile,
@@ -110,6 +124,32 @@ export function jobSpec(trainingFile: string, more: Partial<JobSpec> = {}): JobS
     settings: { task: 'text-classification' },
     ...more,
   };
+}
+
+/** A registry with an uploaded file, `create` for jobs on it, and `take` for a worker that must get one. */
+export async function testJobs(options: Parameters<typeof testRegistry>[0] = {}) {
+  const test = await testRegistry(options);
+  const file = await upload(test, 'acme');
+  let count = 0;
+  return {
+    ...test,
+    file,
+    create: (more: Partial<JobSpec & { prompt: string }> = {}): Promise<Job> =>
+      test.jobs.create('acme', jobSpec(file.id, more), { bodyHash: `body ${count++}` }),
+    async take({ id }: Job, { jobs }: Registry = test.registry, worker = 'w1'): Promise<JobHandle> {
+      const handle = await jobs.take('acme', id, worker);
+      if (typeof handle === 'string') throw new Error(`take gave ${handle}`);
+      return handle;
+    },
+    /** Ids of the jobs that the queue tells about now. */
+    messages: async () =>
+      (await test.queue.receive({ max: 10, waitSeconds: 0 })).map(({ body }) => body.jobId),
+  };
+}
+
+/** A clock whose timers never fire: a process that died, or stands still. */
+export function deadClock(now: () => number): Clock {
+  return { now, after: () => () => undefined };
 }
 
 /** A body as it comes from a request: in pieces. */
@@ -124,7 +164,7 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return collected;
 }
 
-/** Advances the clock in steps, letting what each step started be answered, until `done`. */
+/** Moves time on in steps, letting what each step started be answered, until `done`. */
 export async function advanceUntil(
   clock: ManualClock,
   stepMs: number,
@@ -134,4 +174,9 @@ export async function advanceUntil(
     clock.advance(stepMs);
     await sleep(5);
   }
+}
+
+/** Waits until exactly `timers` wait on the clock: requests that a timer started have then been answered. */
+export async function settled(clock: ManualClock, timers: number): Promise<void> {
+  while (clock.pending !== timers) await sleep(1);
 }

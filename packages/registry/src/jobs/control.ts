@@ -46,6 +46,11 @@ export function resumed(job: Job, now: number): Job | undefined {
   return job.wanted === 'run' ? undefined : { ...job, wanted: 'run', updated: now };
 }
 
+/** Whether there is nothing for a worker to do. */
+export function isIdle({ status, wanted }: Job): boolean {
+  return isFinished(status) || (status === 'paused' && wanted !== 'cancel');
+}
+
 function assertUnfinished(job: Job, verb: string): void {
   if (!isFinished(job.status)) return;
   throw new RegistryError(

@@ -1,7 +1,4 @@
-/**
- * Tuning jobs. The truth about a job is its document; the queue only tells workers where to look, at least once.
- * A message that was lost is sent again by whoever reads the job (`#remind`), one too many does no harm (`take`).
- */
+/** Tuning jobs. The truth about a job is its document; the queue only tells workers where to look, at least once. */
 import {
   type Document,
   type Documents,
@@ -15,9 +12,10 @@ import type { Context } from '../context.ts';
 import { RegistryError } from '../errors.ts';
 import type { Files } from '../files.ts';
 import { isId } from '../ids.ts';
-import { behind, stateKey } from '../layout.ts';
+import { behind, statesOf } from '../layout.ts';
 import { loadPage, type Page, type PageOptions, slicePage } from '../page.ts';
-import { advance, cancelled, paused, resumed } from './control.ts';
+import { advance, cancelled, isIdle, paused, resumed } from './control.ts';
+import { JobDispatch } from './dispatch.ts';
 import { JobEvents } from './events.ts';
 import {
   Job,
@@ -33,17 +31,13 @@ import { JobHandle } from './worker.ts';
 
 /** How often `follow` looks for more. */
 const FOLLOW_MS = 500;
-/** A creation that was interrupted before the queue was told is completed after this time, */
-const UNSENT_MS = 5000;
-/** and a job that nothing was heard of for this time is brought to mind again. */
-const SILENT_MS = 10 * 60_000;
 
 export class Jobs {
   readonly #context: Context;
-  readonly #queue: Pick<Queue<JobMessage>, 'send'>;
   readonly #files: Files;
   readonly #maxAttempts: number;
   readonly #documents: Documents<Job>;
+  readonly #dispatch: JobDispatch;
   readonly #requests: JobRequests;
   readonly #events: JobEvents;
 
@@ -56,10 +50,10 @@ export class Jobs {
     }: { queue: Pick<Queue<JobMessage>, 'send'>; files: Files; maxAttempts: number },
   ) {
     this.#context = context;
-    this.#queue = queue;
     this.#files = files;
     this.#maxAttempts = maxAttempts;
     this.#documents = context.storage.documents(Job);
+    this.#dispatch = new JobDispatch(context, queue);
     this.#requests = new JobRequests(context);
     this.#events = new JobEvents(context);
   }
@@ -87,17 +81,17 @@ export class Jobs {
     const known = await this.#find(tenant, id);
     const document = known ?? (await this.#create(tenant, id, spec));
     if (document.value.sent !== null) return document.value;
-    return (await this.#tell(document)).value;
+    return (await this.#dispatch.tell(document)).value;
   }
 
   /** @throws RegistryError `job_not_found` */
   async get(tenant: string, id: string): Promise<Job> {
     const document = await this.#require(tenant, id);
-    return (await this.#remind(document)).value;
+    return (await this.#dispatch.remind(document)).value;
   }
 
   /** Newest first. With `metadata`, those that have all its pairs among the next 2,000 jobs or so. */
-  list(
+  async list(
     tenant: string,
     {
       limit,
@@ -112,7 +106,7 @@ export class Jobs {
       const document = await this.#find(tenant, id);
       if (!document || !wanted.every(([key, value]) => document.value.metadata[key] === value))
         return undefined;
-      return (await this.#remind(document)).value;
+      return (await this.#dispatch.remind(document)).value;
     });
   }
 
@@ -208,7 +202,7 @@ export class Jobs {
           events: this.#events,
           lease,
           document,
-          tell: async (job) => void (await this.#tell(job)),
+          tell: async (job) => void (await this.#dispatch.tell(job)),
           settle: (job) => this.#settle(job),
         });
       }
@@ -277,25 +271,8 @@ export class Jobs {
       document = await this.#documents.update(document.key, (job) => change(job, now));
     }
     if (isFinished(document.value.status)) await this.#settle(document.value);
-    else if (document.value.sent === null) document = await this.#tell(document);
+    else if (document.value.sent === null) document = await this.#dispatch.tell(document);
     return document.value;
-  }
-
-  async #tell(document: Document<Job>): Promise<Document<Job>> {
-    const { tenant, id } = document.value;
-    await this.#queue.send({ tenant, jobId: id });
-    const sent = this.#context.clock.now();
-    return this.#documents.update(document.key, (job) => ({ ...job, sent }));
-  }
-
-  async #remind(document: Document<Job>): Promise<Document<Job>> {
-    const { sent, updated } = document.value;
-    const now = this.#context.clock.now();
-    const due =
-      sent === null ? now - updated > UNSENT_MS : now - Math.max(sent, updated) > SILENT_MS;
-    if (!due || isIdle(document.value)) return document;
-    // Reading a job must work without the queue.
-    return this.#tell(document).catch(() => document);
   }
 
   #taken(job: Job, fence: number, worker: string): Job {
@@ -331,7 +308,10 @@ export class Jobs {
     const { tenant, id, trainingFile, validationFile, saved } = job;
     await this.#files.endUse(tenant, trainingFile, id);
     if (validationFile !== null) await this.#files.endUse(tenant, validationFile, id);
-    if (saved) await this.#context.storage.blobs.remove(stateKey(tenant, id, saved.fence));
+    if (!saved) return;
+    // A worker that lost its lease may have left a state of its own beside the valid one.
+    for await (const { key } of this.#context.storage.list(statesOf(tenant, id)))
+      await this.#context.storage.blobs.remove(key);
   }
 
   async #require(tenant: string, id: string): Promise<Document<Job>> {
@@ -356,9 +336,4 @@ export class Jobs {
       if (signal?.aborted) wake();
     });
   }
-}
-
-/** Nothing for a worker to do. */
-function isIdle({ status, wanted }: Job): boolean {
-  return isFinished(status) || (status === 'paused' && wanted !== 'cancel');
 }

@@ -169,16 +169,16 @@ export class JobHandle {
     this.#assertHeld();
     const { context, documents, lease } = this.#parts;
     try {
-      this.#document = await documents.update(this.#document.key, (job) => {
+      const changed = await documents.update(this.#document.key, (job) => {
         if (job.fence !== lease.fence || isFinished(job.status)) throw this.#lostError();
         return { ...change(job), updated: context.clock.now() };
       });
+      this.#took(changed);
+      return changed.value;
     } catch (error) {
       if (error instanceof RegistryError && error.code === 'lease_lost') this.#lose();
       throw error;
     }
-    this.#heed();
-    return this.job;
   }
 
   #poll(): void {
@@ -195,9 +195,14 @@ export class JobHandle {
     const current = await documents.refresh(this.#document);
     if (this.#ended) return;
     if (!current || current.value.fence !== lease.fence) return this.#lose();
-    if (current.revision > this.#document.revision) this.#document = current;
-    this.#heed();
+    this.#took(current);
     if (context.clock.now() - this.job.updated >= TOUCH_MS) await this.#change((job) => job);
+  }
+
+  /** Answers may come in another order than the writes. */
+  #took(document: Document<Job>): void {
+    if (document.revision > this.#document.revision) this.#document = document;
+    this.#heed();
   }
 
   /** Passes the user's wish on. */

@@ -1,7 +1,6 @@
 /** Prompts: immutable versions, and aliases that point to them. Moving an alias is the hot swap. */
-import { CARD_FILE, decodeCard, type PackedPrompt, type PromptCard } from '@polyprompt/prompts';
+import { CARD_FILE, decodeCard, type PackedPrompt } from '@polyprompt/prompts';
 import { type Document, type Documents, folders, isSegment, promptKeys } from '@polyprompt/storage';
-import { z } from 'zod';
 import type { Context } from '../context.ts';
 import { RegistryError } from '../errors.ts';
 import { FreshCache } from '../fresh-cache.ts';
@@ -28,35 +27,18 @@ import {
 import { historyPage, tidy } from './history.ts';
 import { type PublishOptions, publish } from './publish.ts';
 import { choose, pointOf } from './split.ts';
-
-export interface Prompt {
-  readonly name: string;
-  readonly created: number;
-  readonly updated: number;
-  /** Number of the newest existing version. */
-  readonly latest: number;
-  /** Grows with every change; what `expected` is compared with. */
-  readonly revision: number;
-  readonly aliases: Readonly<Record<string, AliasTarget>>;
-  /** Existing versions, newest first. */
-  readonly versions: readonly VersionRecord[];
-}
-
-export interface Alias {
-  readonly prompt: string;
-  readonly alias: string;
-  readonly target: AliasTarget;
-  readonly updated: number;
-  /** Of the prompt, after the change. */
-  readonly revision: number;
-}
-
-export interface PromptVersionInfo extends VersionRecord {
-  readonly name: string;
-  readonly card: PromptCard;
-  /** Aliases that point to it, alone or in a split. */
-  readonly aliases: readonly string[];
-}
+import {
+  type Alias,
+  aliasView,
+  assertAlias,
+  assertName,
+  existing,
+  exists,
+  newestFirst,
+  type Prompt,
+  type PromptVersionInfo,
+  promptView,
+} from './views.ts';
 
 /** A reference to a prompt of the tenant. */
 export interface PromptTarget {
@@ -151,16 +133,16 @@ export class Prompts {
 
   /** @throws RegistryError `prompt_not_found` */
   async get(tenant: string, name: string): Promise<Prompt> {
-    return view(name, await this.#require(tenant, name));
+    return promptView(name, await this.#require(tenant, name));
   }
 
   /** By name. */
-  list(tenant: string, { limit, after }: PageOptions): Promise<Page<Prompt>> {
+  async list(tenant: string, { limit, after }: PageOptions): Promise<Page<Prompt>> {
     const folder = folders.prompts(tenant);
     const names = this.#context.storage.listFolders(folder, behind(folder, after));
     return loadPage(names, limit, async (name) => {
       const document = await this.#documents.read(promptKeys(tenant, name).document);
-      return document && exists(document.value) ? view(name, document.value) : undefined;
+      return document && exists(document.value) ? promptView(name, document.value) : undefined;
     });
   }
 
@@ -195,7 +177,10 @@ export class Prompts {
   ): Promise<Alias> {
     assertAlias(alias);
     const parsed = AliasTarget.safeParse(target);
-    if (!parsed.success) throw new RegistryError('bad_value', z.prettifyError(parsed.error));
+    if (!parsed.success) {
+      const why = parsed.error.issues.map(({ message }) => message).join('; ');
+      throw new RegistryError('bad_value', `alias "${alias}" cannot point there: ${why}`);
+    }
     const state = await this.#change(tenant, name, change, (before, context) =>
       moveAlias(before, alias, parsed.data, context),
     );
@@ -332,59 +317,4 @@ export class Prompts {
     this.#cache.put(document);
     this.#cache.put(await tidy(this.#context, this.#documents, tenant, name, document));
   }
-}
-
-function exists(state: PromptState): boolean {
-  return Object.keys(state.versions).length > 0;
-}
-
-/** @throws RegistryError `prompt_not_found` */
-function existing(state: PromptState | undefined, name: string): PromptState {
-  if (state && exists(state)) return state;
-  throw new RegistryError('prompt_not_found', `no prompt "${name}"`);
-}
-
-function newestFirst(state: PromptState): VersionRecord[] {
-  return Object.values(state.versions).sort((a, b) => b.version - a.version);
-}
-
-function view(name: string, state: PromptState): Prompt {
-  const { created, updated, sequence, aliases } = state;
-  const versions = newestFirst(state);
-  return {
-    name,
-    created,
-    updated,
-    latest: versions[0]!.version,
-    revision: sequence,
-    aliases: Object.fromEntries(
-      Object.entries(aliases).map(([alias, { target }]) => [alias, target]),
-    ),
-    versions,
-  };
-}
-
-function aliasView(name: string, alias: string, state: PromptState): Alias {
-  const { target, updated } = state.aliases[alias]!;
-  return { prompt: name, alias, target, updated, revision: state.sequence };
-}
-
-/** @throws RegistryError `bad_value` */
-function assertName(what: string, name: string): void {
-  if (isSegment(name)) return;
-  const shown = JSON.stringify(name.slice(0, 140));
-  throw new RegistryError(
-    'bad_value',
-    `${shown} is no name of a ${what}: 1 to 128 of A-Z a-z 0-9 . _ -, starting with a letter or digit`,
-  );
-}
-
-/** @throws RegistryError `bad_value` */
-function assertAlias(alias: string): void {
-  assertName('alias', alias);
-  if (/^\d+$/.test(alias))
-    throw new RegistryError(
-      'bad_value',
-      `"${alias}" is no name of an alias: digits alone mean a version`,
-    );
 }
