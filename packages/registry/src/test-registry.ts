@@ -49,7 +49,7 @@ export async function testRegistry({
   const storage = open();
   const storages = [storage];
   await storage.ensureBucket();
-  const { url } = await storage.ensureQueue('jobs');
+  const { url } = await storage.ensureQueue('jobs', { maxReceives: 1000 });
   const queue = storage.queue(url, JobMessage);
   onTestFinished(async () => {
     for (const each of storages) each.close();
