@@ -40,9 +40,6 @@ export async function startService(
     const state = await openState(config, onFatal);
     cleanUp.defer(() => state.close());
     const { registry } = state;
-    const secret = await ensureAdminKey(registry, config.key);
-    const prompt = await ensureReadyPrompt(registry, served, READY_PROMPT_FOLDER);
-
     const { deadlineMs, pendingInputs, tenantInputs, cacheBytes, device, threads } = config;
     const engine = createEngine({
       backboneDir: dir,
@@ -75,6 +72,9 @@ export async function startService(
       await Promise.all([server.close(graceMs), tuner?.stop(graceMs)]);
     });
     await engine.ready();
+    // Last, because a key that is made is shown once: a start that fails must not have made it.
+    const prompt = await ensureReadyPrompt(registry, served, READY_PROMPT_FOLDER);
+    const secret = await ensureAdminKey(registry, config.key);
     const host = ['127.0.0.1', '0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
     const url = `http://${host}:${server.port}`;
     return {
