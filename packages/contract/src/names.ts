@@ -4,8 +4,8 @@
 import { z } from 'zod';
 import { LIMITS } from './limits.ts';
 
-export const NAME_RULE = `1 to ${LIMITS.nameLength} characters: lower-case letters, digits, "-", "_" and ".", not beginning with "."`;
-const NAME = /^[a-z0-9_-][a-z0-9._-]{0,63}$/;
+export const NAME_RULE = `1 to ${LIMITS.nameLength} characters: lower-case letters, digits, "-", "_" and ".", beginning with a letter or digit`;
+const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 /** What every name must look like. */
 export function isName(text: string): boolean {
@@ -24,7 +24,7 @@ export const Name = z
 
 export const AliasName = z
   .string()
-  .regex(/^(?!\d+$)[a-z0-9_-][a-z0-9._-]{0,63}$/, `must be ${NAME_RULE}, and not digits alone`)
+  .regex(/^(?!\d+$)[a-z0-9][a-z0-9._-]{0,63}$/, `must be ${NAME_RULE}, and not digits alone`)
   .meta({
     id: 'AliasName',
     description: `${NAME_RULE}, and not digits alone.`,

@@ -4,7 +4,7 @@ import { ApiError } from './errors.ts';
 import { AliasName, isAlias, isName, Name } from './names.ts';
 import { formatPromptId, formatPromptRef, parsePromptRef } from './prompt-ref.ts';
 
-const names = fc.stringMatching(/^[a-z0-9_-][a-z0-9._-]{0,63}$/);
+const names = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,63}$/);
 const versions = fc.integer({ min: 1, max: 999_999_999 });
 const targets = fc.oneof(
   names.filter(isAlias).map((alias) => ({ alias })),
@@ -112,7 +112,7 @@ describe('parsePromptRef', () => {
 
   it('states the rule that a name breaks, and the name', () => {
     expect(refusal('Topics@7').message).toBe(
-      '"Topics" in "Topics@7" is no prompt name; it must have 1 to 64 characters: lower-case letters, digits, "-", "_" and ".", not beginning with "."',
+      '"Topics" in "Topics@7" is no prompt name; it must have 1 to 64 characters: lower-case letters, digits, "-", "_" and ".", beginning with a letter or digit',
     );
     expect(refusal('a'.repeat(301)).message).toMatch(
       /301 characters is too long; the limit is 300/,

@@ -164,7 +164,7 @@ function jobObject(job: Job): FineTuningJob {
     status: job.status,
     training_file: job.trainingFile,
     validation_file: job.validationFile,
-    result_files: [],
+    result_files: resultFiles(job),
     hyperparameters,
     trained_tokens: job.trainedTokens,
     seed: job.seed,
@@ -175,6 +175,12 @@ function jobObject(job: Job): FineTuningJob {
     method: { type: 'supervised', supervised: { hyperparameters } },
     prompt: PromptSettings.parse(job.settings),
   };
+}
+
+/** Ids of the files that the tuner wrote; `progress` is its own free-form record. */
+function resultFiles({ progress }: Job): string[] {
+  const ids = progress?.resultFiles;
+  return Array.isArray(ids) ? ids.filter((id) => typeof id === 'string') : [];
 }
 
 function versionId({ backbone, tenant, prompt }: Job, version: number): string {
