@@ -107,6 +107,6 @@ function fromServing(error: ServingError): ApiError {
 }
 
 /** True for a failure of the registry with this code. */
-export function hasCode(error: unknown, code: RegistryErrorCode): boolean {
+export function hasCode(error: unknown, code: RegistryErrorCode): error is RegistryError {
   return error instanceof RegistryError && error.code === code;
 }

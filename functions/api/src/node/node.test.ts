@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { writeTinyBackbone } from '@polyprompt/backbone/testing';
-import { FileList, JobList, ModelList } from '@polyprompt/contract';
+import {
+  FileList,
+  JobList,
+  type LabelScore,
+  ModelList,
+  TextClassificationResponse,
+} from '@polyprompt/contract';
 import { afterAll, describe, expect, it } from 'vitest';
 import { runEntry, spawnService } from '../testing/spawned.ts';
 
@@ -29,19 +35,25 @@ const get = (url: string, key: string) =>
 
 describe('npm start', () => {
   it('shows a key and lines that work when pasted, and keeps everything over a restart', async () => {
-    const first = await start('pasted');
+    const shipped = { POLYPROMPT_BACKBONE: '' };
+    const first = await start('pasted', shipped);
     const [, key = ''] = /shown this once: (\S+)/.exec(first.greeting) ?? [];
     const lines = first.greeting.split('\n').filter((line) => line.startsWith('curl '));
-    // A tiny backbone of random numbers has no prompt that ships: only upload and training.
-    expect(lines).toHaveLength(2);
-    for (const line of lines) await promisify(execFile)('bash', ['-ec', `${line} --fail`]);
+    expect(lines).toHaveLength(3);
+    const outputs: string[] = [];
+    for (const line of lines) {
+      const { stdout } = await promisify(execFile)('bash', ['-ec', `${line} --fail`]);
+      outputs.push(stdout);
+    }
+    const [[best]] = TextClassificationResponse.parse(JSON.parse(outputs[0]!)) as [LabelScore[]];
+    expect(best!.label).toBe('weather');
     const files = FileList.parse(await get(`${first.url}/v1/files`, key));
     expect(files.data[0]).toMatchObject({ filename: 'train.jsonl', status: 'processed' });
     const jobs = JobList.parse(await get(`${first.url}/v1/fine_tuning/jobs`, key));
     expect(jobs.data[0]).toMatchObject({ training_file: files.data[0]!.id });
     expect(await first.end('SIGTERM')).toBe(0);
 
-    const second = await start('pasted');
+    const second = await start('pasted', shipped);
     expect(second.greeting).not.toContain(key);
     expect(FileList.parse(await get(`${second.url}/v1/files`, key))).toEqual(files);
     expect(JobList.parse(await get(`${second.url}/v1/fine_tuning/jobs`, key))).toEqual(jobs);

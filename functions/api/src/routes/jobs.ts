@@ -20,6 +20,7 @@ import type {
 import { TaskError, taskOf } from '@polyprompt/tasks';
 import type { Handlers } from '../call.ts';
 import type { AppDeps } from '../deps.ts';
+import { hasCode } from '../errors.ts';
 import { eventStream } from '../http/event-stream.ts';
 import { listOf, numberAtEnd, seconds, secondsOrNull } from '../wire.ts';
 
@@ -130,8 +131,10 @@ async function checkFiles(
 ): Promise<void> {
   for (const [param, id] of Object.entries({ training_file, validation_file })) {
     if (!id) continue;
-    const file = await files.get(tenant, id).catch(() => undefined);
-    if (!file) throw ApiError.notFound('file.not_found', `no file "${id}"`, param);
+    const file = await files.get(tenant, id).catch((error) => {
+      if (!hasCode(error, 'file_not_found')) throw error;
+      throw ApiError.notFound('file.not_found', error.message, param);
+    });
     if (file.status === 'processed') continue;
     const why = file.statusDetails ?? 'its bytes have not arrived yet';
     throw ApiError.unprocessable('file.invalid', `file "${id}" cannot be used: ${why}`, param);
