@@ -195,12 +195,15 @@ def rate_at(a, step, minutes):
 
 
 def record(a, trainer, began):
-    """Append this call to run.json."""
+    """Write run.json: the calls before this one, those of the run it started from included, and this."""
     path = os.path.join(a.out, 'run.json')
     calls = []
-    if os.path.exists(path):
-        with open(path, encoding='utf-8') as f:
-            calls = json.load(f)['calls']
+    for folder in filter(None, (a.out, a.branch, a.start)):
+        known = os.path.join(folder, 'run.json')
+        if os.path.exists(known):
+            with open(known, encoding='utf-8') as f:
+                calls = json.load(f)['calls']
+            break
     calls = [c for c in calls if c['began'] != began]
     calls.append({'began': began, 'settings': vars(a), 'steps': trainer.step, 'tokens': trainer.seen,
                   'seconds': round(trainer.seconds)})
