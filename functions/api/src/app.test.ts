@@ -97,6 +97,7 @@ describe('the system routes', () => {
       /polyprompt_http_requests_total\{operation="infer",status="404"\} [1-9]/,
     );
     expect(metrics).toContain('polyprompt_engine_ready 1');
+    expect(metrics).toContain('# TYPE polyprompt_engine_cache_hits_total counter');
     expect(metrics).not.toMatch(/acme|some-name/);
   });
 

@@ -40,7 +40,7 @@ export function createInferenceMetrics(
     'polyprompt_inference_load_seconds',
     'Time that requests waited for a prompt.',
   );
-  const gauges: readonly [string, string, (now: EngineStats) => number][] = [
+  const readings: readonly [string, string, (now: EngineStats) => number][] = [
     ['ready', 'Whether the backbone is loaded and warm.', ({ ready }) => Number(ready)],
     ['pending_inputs', 'Texts at work or waiting.', ({ pendingInputs }) => pendingInputs],
     ['refused_total', 'Requests refused because of overload.', ({ refused }) => refused],
@@ -59,11 +59,24 @@ export function createInferenceMetrics(
     ['cache_failures_total', 'Loads that failed.', ({ cache }) => cache.failures],
     ['cache_evictions_total', 'Prompts evicted.', ({ cache }) => cache.evictions],
   ];
-  for (const [name, help, read] of gauges) {
-    const collect = function (this: Gauge) {
-      this.set(read(stats()));
-    };
-    new Gauge({ name: `polyprompt_engine_${name}`, help, registers, collect });
+  for (const [suffix, help, read] of readings) {
+    const common = { name: `polyprompt_engine_${suffix}`, help, registers };
+    if (suffix.endsWith('_total')) {
+      new Counter({
+        ...common,
+        collect() {
+          this.reset();
+          this.inc(read(stats()));
+        },
+      });
+    } else {
+      new Gauge({
+        ...common,
+        collect() {
+          this.set(read(stats()));
+        },
+      });
+    }
   }
   return {
     answered({ task, inputs: count, tokens: sum, queueMs, inferenceMs, loadMs }) {
