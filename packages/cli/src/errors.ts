@@ -14,7 +14,15 @@ export type CliErrorCode =
   /** A folder that would be overwritten while it is read. */
   | 'same_folder'
   /** Findings of `prompt verify`. */
-  | 'damaged_prompt';
+  | 'damaged_prompt'
+  /** Findings of `files validate`. */
+  | 'invalid_data'
+  /** A job that was followed, and did not succeed. */
+  | 'job_failed'
+  | 'no_such_alias'
+  | 'file_exists'
+  /** Ctrl-C. */
+  | 'interrupted';
 
 export class CliError extends Error {
   override readonly name = 'CliError';
@@ -26,14 +34,25 @@ export class CliError extends Error {
   }
 }
 
+/** The end of a child process that has said everything itself. */
+export class ChildExit extends Error {
+  override readonly name = 'ChildExit';
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`the child process ended with ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
 export const EXIT = { ok: 0, failure: 1, badInput: 2, interrupted: 130 } as const;
 
 export const EXIT_HELP = `
 Exit codes:
   0    done
-  1    the run failed, or a check found problems
+  1    the run failed, the service refused, or a check found problems
   2    wrong usage or bad input
-  130  interrupted; training can be resumed
+  130  interrupted; what it was about can be resumed
 
 DEBUG=polyprompt adds the stack to an error message.`;
 
@@ -43,6 +62,9 @@ const TYPED = new Set(['CliError', 'BackboneError', 'TuningError', 'PromptError'
 /** Codes of typed errors that no better input would have avoided. */
 const FAILURES = new Set([
   'damaged_prompt',
+  'invalid_data',
+  'job_failed',
+  'no_such_alias',
   'diverged',
   'worker_died',
   'bad_logits',
@@ -55,6 +77,7 @@ function isTyped(error: unknown): error is Error & { readonly code: string } {
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
+  if (error instanceof ChildExit) return error.exitCode;
   if (!isTyped(error)) return EXIT.failure;
   if (error.code === 'interrupted') return EXIT.interrupted;
   return FAILURES.has(error.code) ? EXIT.failure : EXIT.badInput;

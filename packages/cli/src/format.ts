@@ -30,6 +30,12 @@ export function bytes(value: number): string {
   return `${(value / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }
 
+/** Seconds of Unix time as a date and time in UTC. */
+export function moment(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined) return '-';
+  return new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ');
+}
+
 /** A share as percent with three significant digits. */
 export function percent(share: number): string {
   return `${Number((100 * share).toPrecision(3))} %`;

@@ -5,6 +5,8 @@ import { count, duration } from './format.ts';
 
 export interface Progress {
   readonly onEvent: (event: TuningEvent) => void;
+  /** Prints a line beside the progress. */
+  readonly note: (text: string) => void;
   /** Leaves the cursor on a new line; call it before anything else is printed. */
   readonly stop: () => void;
 }
@@ -12,7 +14,7 @@ export interface Progress {
 type Step = Extract<TuningEvent, { type: 'step' }>;
 type Evaluated = Extract<TuningEvent, { type: 'evaluated' }>;
 
-const SILENT: Progress = { onEvent: () => {}, stop: () => {} };
+const SILENT: Progress = { onEvent: () => {}, note: () => {}, stop: () => {} };
 
 export function showProgress(stream: NodeJS.WriteStream, { quiet = false } = {}): Progress {
   if (quiet) return SILENT;
@@ -37,8 +39,12 @@ function progressBar(stream: NodeJS.WriteStream): Progress {
     onEvent(event) {
       if (event.type === 'started') bar.start(event.totalSteps, event.step, unknown);
       else if (event.type === 'step') bar.update(event.step, shown(event));
-      else if (event.type === 'evaluated') bar.update({ dev: event.metric.toFixed(4) });
+      else if (event.type === 'evaluated') {
+        bar.update(event.step, { dev: event.metric.toFixed(4) });
+      }
     },
+    // The bar is drawn again below.
+    note: (text) => stream.write(bar.isActive ? `\r\x1b[K${text}\n` : `${text}\n`),
     stop: () => {
       if (bar.isActive) bar.stop();
     },
@@ -75,6 +81,7 @@ function progressLines(stream: NodeJS.WriteStream): Progress {
           event satisfies never;
       }
     },
+    note: line,
     stop: () => {},
   };
 }

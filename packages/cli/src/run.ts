@@ -4,10 +4,16 @@ import { createColors } from 'picocolors';
 import manifest from '../package.json' with { type: 'json' };
 import { backboneCommand } from './commands/backbone.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { filesCommand } from './commands/files.ts';
+import { inferCommand } from './commands/infer.ts';
+import { jobsCommand } from './commands/jobs.ts';
+import { keysCommand } from './commands/keys.ts';
 import { predictCommand } from './commands/predict.ts';
 import { promptCommand } from './commands/prompt.ts';
+import { promptsCommand } from './commands/prompts.ts';
+import { serveCommand } from './commands/serve.ts';
 import { tuneCommand } from './commands/tune.ts';
-import { EXIT, EXIT_HELP, exitCodeOf, messageOf } from './errors.ts';
+import { ChildExit, EXIT, EXIT_HELP, exitCodeOf, messageOf } from './errors.ts';
 
 /** Runs one command line. Never throws. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -15,8 +21,8 @@ export async function run(args: readonly string[]): Promise<number> {
     await program().parseAsync([...args], { from: 'user' });
     return EXIT.ok;
   } catch (error) {
-    // commander has printed its own message by now.
-    if (!(error instanceof CommanderError)) {
+    // commander, or the child, has printed its own message by now.
+    if (!(error instanceof CommanderError || error instanceof ChildExit)) {
       const red = createColors(process.stderr.isTTY).red;
       const debug = (process.env.DEBUG ?? '').split(',').includes('polyprompt');
       console.error(`${red('polyprompt:')} ${messageOf(error, debug)}`);
@@ -45,6 +51,12 @@ Examples:
     evaluateCommand(),
     promptCommand(),
     backboneCommand(),
+    serveCommand(),
+    filesCommand(),
+    jobsCommand(),
+    promptsCommand(),
+    keysCommand(),
+    inferCommand(),
   ];
   for (const command of commands) root.addCommand(command);
   throwInsteadOfExit(root);
