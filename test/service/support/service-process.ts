@@ -16,10 +16,8 @@ export interface ServiceProcess {
   readonly log: string;
   /** Settings with which another process works on the same state. Needs the log level info. */
   sharedState(): Promise<Record<string, string>>;
-  /** SIGKILL to the tuner alone. @returns false while there is none. Needs the log level info. */
-  killTuner(): boolean;
-  /** SIGKILL to API and tuner at once. */
-  kill(): Promise<void>;
+  /** SIGKILL to one part or to both at once. Finding the tuner needs the log level info. */
+  kill(part?: 'api' | 'tuner' | 'all'): Promise<void>;
   /** SIGTERM. @returns the exit code */
   stop(): Promise<number | null>;
 }
@@ -66,19 +64,12 @@ export async function startServiceProcess(
         AWS_SECRET_ACCESS_KEY: keys.secretAccessKey!,
       };
     },
-    killTuner() {
-      const pid = tunerStarts(said.err).at(-1)?.pid;
-      if (pid === undefined) return false;
-      try {
-        return process.kill(pid, 'SIGKILL');
-      } catch {
-        return false;
-      }
-    },
-    async kill() {
-      if (hasEnded(child)) return;
-      process.kill(-child.pid!, 'SIGKILL');
-      await once(child, 'exit');
+    async kill(part = 'all') {
+      const tuner = tunerStarts(said.err).at(-1)?.pid;
+      if (part === 'tuner') return tuner === undefined ? undefined : sendKill(tuner);
+      const exited = hasEnded(child) ? undefined : once(child, 'exit');
+      sendKill(part === 'api' ? child.pid! : -child.pid!);
+      await exited;
     },
     async stop() {
       if (!hasEnded(child)) {
@@ -100,6 +91,16 @@ async function until(child: ChildProcess, reached: () => boolean): Promise<void>
       once(child.stderr!, 'data'),
       once(child, 'exit'),
     ]);
+  }
+}
+
+/** @param pid negative for a process group, as for the system */
+function sendKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // Gone already.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 
