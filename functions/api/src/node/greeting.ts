@@ -26,7 +26,7 @@ export function greeting({ url, backbone, secret, isNew, prompt, examples }: Gre
   const newest = `curl -s '${url}/v1/files?limit=1' ${auth} | grep -o 'file-[A-Za-z0-9_-]*' | head -n 1`;
   const job = `'{"model":"${backbone}","training_file":"'"$(${newest})"'","suffix":"my-topics","prompt":{"task":"text-classification"}}'`;
   if (prompt !== undefined) {
-    const body = `'{"inputs":"Es regnet seit drei Tagen."}'`;
+    const body = `'{"inputs":"Cuece el arroz con agua y sal."}'`;
     lines.push('', 'Ask a prompt:', `curl ${url}/models/${prompt} ${auth} -d ${body}`);
   }
   lines.push(

@@ -46,7 +46,7 @@ describe('npm start', () => {
       outputs.push(stdout);
     }
     const [[best]] = TextClassificationResponse.parse(JSON.parse(outputs[0]!)) as [LabelScore[]];
-    expect(best!.label).toBe('weather');
+    expect(best!.label).toBe('food');
     const files = FileList.parse(await get(`${first.url}/v1/files`, key));
     expect(files.data[0]).toMatchObject({ filename: 'train.jsonl', status: 'processed' });
     const jobs = JobList.parse(await get(`${first.url}/v1/fine_tuning/jobs`, key));
