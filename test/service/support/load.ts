@@ -59,12 +59,14 @@ export function keepMoving(
 ): MovingAlias {
   const stopping = new AbortController();
   const work = (async () => {
-    let moves = 0;
-    while (!stopping.signal.aborted) {
+    const begun = performance.now();
+    for (let moves = 0; ; ) {
       await client.moveAlias(name, alias, versions[++moves % versions.length]!);
-      await sleep(everyMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      // On a schedule: how long a move takes does not make them fewer.
+      const waitMs = Math.max(0, begun + moves * everyMs - performance.now());
+      await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      if (stopping.signal.aborted) return moves;
     }
-    return moves;
   })();
   // Told by stop().
   work.catch(() => undefined);
