@@ -48,15 +48,17 @@ export function filesCommand(): Command {
     'files list --limit 200 --json',
   ]).action((options: ListOptions) =>
     withService(options, async (service) => {
-      const files = service.openai.files.list({ limit: pageSize(options) });
-      await printList(files as AsyncIterable<FileObject>, options, COLUMNS);
+      const { files } = await service.openai;
+      const items = files.list({ limit: pageSize(options) });
+      await printList(items as AsyncIterable<FileObject>, options, COLUMNS);
     }),
   );
   const show = remoteCommand('show', 'Show a file object.', ['files show file-abc'])
     .argument('<id>')
     .action((id: string, options: RemoteOptions) =>
       withService(options, async (service) => {
-        const file = (await service.openai.files.retrieve(id)) as FileObject;
+        const { files } = await service.openai;
+        const file = (await files.retrieve(id)) as FileObject;
         print(file, options, () => summary(file));
       }),
     );
@@ -64,8 +66,9 @@ export function filesCommand(): Command {
     .argument('<id...>')
     .action((ids: string[], options: RemoteOptions) =>
       withService(options, async (service) => {
+        const { files } = await service.openai;
         const gone: unknown[] = [];
-        for (const id of ids) gone.push(await service.openai.files.delete(id));
+        for (const id of ids) gone.push(await files.delete(id));
         print(gone, options, () => ids.map((id) => `${id} deleted`).join('\n'));
       }),
     );
@@ -142,7 +145,8 @@ function downloadCommand(): Command {
     .option('--out <file>', 'where to write; an existing file is not replaced')
     .action((id: string, options: RemoteOptions & { readonly out?: string }) =>
       withService(options, async (service) => {
-        const { body } = await service.openai.files.content(id);
+        const { files } = await service.openai;
+        const { body } = await files.content(id);
         const { saveTo } = await import('../remote/save.ts');
         await saveTo(options.out, body!);
       }),

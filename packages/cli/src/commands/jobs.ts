@@ -61,7 +61,8 @@ export function jobsCommand(): Command {
   const list = listCommand('list', 'List jobs, newest first.', ['jobs list --limit 5']).action(
     (options: ListOptions) =>
       withService(options, async (service) => {
-        const jobs = service.openai.fineTuning.jobs.list({ limit: pageSize(options) });
+        const { fineTuning } = await service.openai;
+        const jobs = fineTuning.jobs.list({ limit: pageSize(options) });
         await printList(
           jobs as AsyncIterable<unknown> as AsyncIterable<FineTuningJob>,
           options,
@@ -104,7 +105,8 @@ function changeCommand(verb: 'cancel' | 'pause' | 'resume', description: string)
     .argument('<id>')
     .action((id: string, options: RemoteOptions) =>
       withService(options, async (service) => {
-        const job = (await service.openai.fineTuning.jobs[verb](id)) as FineTuningJob;
+        const { fineTuning } = await service.openai;
+        const job = (await fineTuning.jobs[verb](id)) as FineTuningJob;
         print(job, options, () => `${job.id}  ${job.status}`);
       }),
     );
@@ -147,7 +149,8 @@ function createCommand(): Command {
 
 async function createJob(service: Service, options: CreateOptions): Promise<void> {
   const body = await jobBody(service, options);
-  const created = await service.openai.fineTuning.jobs.create(body as never, {
+  const { fineTuning } = await service.openai;
+  const created = await fineTuning.jobs.create(body as never, {
     // A repeated attempt of this command gives the same job, a repeated command another one.
     headers: { 'idempotency-key': randomUUID() },
   });

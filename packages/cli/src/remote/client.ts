@@ -3,7 +3,7 @@
  * table for the rest. Whatever goes wrong leaves here as a `RemoteError` with the server's own message.
  */
 import { ApiError, HuggingFaceError, OpenAiError, routes } from '@polyprompt/contract';
-import { APIConnectionError, APIError, OpenAI } from 'openai';
+import type { OpenAI } from 'openai';
 import { CliError } from '../errors.ts';
 
 export interface Endpoint {
@@ -55,23 +55,20 @@ export interface Input {
 
 export class Service {
   readonly url: string;
-  readonly openai: OpenAI;
   readonly #key: string;
   readonly #fetch: typeof fetch;
+  #openai: Promise<OpenAI> | undefined;
 
   constructor({ url, key }: Endpoint, { fetch = globalThis.fetch } = {}) {
     this.url = url;
     this.#key = key;
     this.#fetch = fetch;
-    this.openai = new OpenAI({
-      baseURL: `${url}/v1`,
-      apiKey: key,
-      fetch,
-      // Otherwise read from variables that are meant for another service.
-      adminAPIKey: null,
-      organization: null,
-      project: null,
-    });
+  }
+
+  /** OpenAI's client for this service; loaded when first used, since half of the commands need none. */
+  get openai(): Promise<OpenAI> {
+    this.#openai ??= this.#connect();
+    return this.#openai;
   }
 
   /**
@@ -143,6 +140,19 @@ export class Service {
       if (!has_more || after === undefined) return;
     }
   }
+
+  async #connect(): Promise<OpenAI> {
+    const { OpenAI } = await import('openai');
+    return new OpenAI({
+      baseURL: `${this.url}/v1`,
+      apiKey: this.#key,
+      fetch: this.#fetch,
+      // Otherwise read from variables that are meant for another service.
+      adminAPIKey: null,
+      organization: null,
+      project: null,
+    });
+  }
 }
 
 async function refusal(response: Response): Promise<RemoteError> {
@@ -176,8 +186,10 @@ function refused(
 }
 
 /** What went wrong while the service was asked, in words for people; other errors as they are. */
-export function translated(error: unknown, url: string): unknown {
+export async function translated(error: unknown, url: string): Promise<unknown> {
+  if (error instanceof CliError || error instanceof RemoteError) return error;
   if (error instanceof ApiError) return new CliError('usage', error.message, { cause: error });
+  const { APIConnectionError, APIError } = await import('openai');
   if (error instanceof APIConnectionError || isFetchFailure(error)) {
     const message = `${url} cannot be reached: ${deepestMessage(error)}; --url names another service, "polyprompt serve" starts one`;
     return new RemoteError('unreachable', message, { cause: error });

@@ -73,7 +73,7 @@ export async function withService(
   try {
     await work(new Service({ url, key }));
   } catch (error) {
-    throw translated(error, url);
+    throw await translated(error, url);
   }
 }
 

@@ -17,10 +17,11 @@ export async function* jobEvents(
   id: string,
   signal: AbortSignal,
 ): AsyncGenerator<JobEvent> {
+  const openai = await service.openai;
   let last: string | undefined;
   for (let failures = 0; !signal.aborted; ) {
     try {
-      const stream = await service.openai.get<Stream<JobEvent>>(
+      const stream = await openai.get<Stream<JobEvent>>(
         `/fine_tuning/jobs/${encodeURIComponent(id)}/events`,
         {
           stream: true,
@@ -53,7 +54,8 @@ export function hasEnded({ status }: FineTuningJob): boolean {
 
 /** OpenAI's type of a job lacks what the service adds. */
 export async function retrieveJob(service: Service, id: string): Promise<FineTuningJob> {
-  return (await service.openai.fineTuning.jobs.retrieve(id)) as FineTuningJob;
+  const { fineTuning } = await service.openai;
+  return (await fineTuning.jobs.retrieve(id)) as FineTuningJob;
 }
 
 /**

@@ -12,8 +12,9 @@ const TOO_LARGE = 413;
 /** @throws CliError `no_such_file`; RemoteError */
 export async function uploadFile(service: Service, path: string): Promise<FileObject> {
   const file = await diskFile(path);
+  const { files } = await service.openai;
   try {
-    return (await service.openai.files.create({ file, purpose: PURPOSE })) as FileObject;
+    return (await files.create({ file, purpose: PURPOSE })) as FileObject;
   } catch (error) {
     if (!(error instanceof APIError) || error.status !== TOO_LARGE) throw error;
     return uploadPresigned(service, file);
@@ -24,7 +25,8 @@ async function uploadPresigned(service: Service, file: File): Promise<FileObject
   const json = { filename: file.name, purpose: PURPOSE, bytes: file.size };
   const upload = await service.call('presignFile', { json });
   await service.put(upload.url, file, upload.headers);
-  return (await service.openai.files.retrieve(upload.file.id)) as FileObject;
+  const { files } = await service.openai;
+  return (await files.retrieve(upload.file.id)) as FileObject;
 }
 
 /** A file whose bytes are read when they are sent. @throws CliError `no_such_file` */
