@@ -3,8 +3,12 @@ import { type ChildProcess, execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { FineTuningJob } from '@polyprompt/contract';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cli, type Finished, finished, jsonLines, makeWorld, rows, start } from './testing/cli.ts';
+
+// Dozens of processes, one after the other, on a machine that may have other work.
+const PATIENCE_MS = 300_000;
+vi.setConfig({ testTimeout: PATIENCE_MS, hookTimeout: PATIENCE_MS });
 
 const KEY = 'a-key-for-tests';
 const world = makeWorld();
@@ -12,7 +16,8 @@ const backbone = world.backbone('tiny');
 const train = world.file('train.jsonl', jsonLines(rows(64)));
 const dev = world.file('dev.jsonl', jsonLines(rows(80).slice(64)));
 const bad = world.file('bad.jsonl', `${jsonLines(rows(8))}{"text":"rain"}\n`);
-const long = world.file('long.jsonl', jsonLines(rows(256)));
+// Minutes of training, so that however slow this machine is, the job is still there to be paused.
+const long = world.file('long.jsonl', jsonLines(rows(4000)));
 const SETTINGS = '--length 3 --lr 0.05 --batch-size 8 --patience 0'.split(' ');
 
 let service: ChildProcess;
@@ -142,7 +147,9 @@ describe('jobs', () => {
     const watching = await watched();
     await done('jobs', 'pause', id);
     await expect
-      .poll(async () => (await json<FineTuningJob>('jobs', 'show', id)).status, { timeout: 30_000 })
+      .poll(async () => (await json<FineTuningJob>('jobs', 'show', id)).status, {
+        timeout: PATIENCE_MS,
+      })
       .toBe('paused');
     const left = await watched();
     left.child.kill('SIGINT');
