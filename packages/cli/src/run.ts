@@ -23,7 +23,7 @@ export async function run(args: readonly string[]): Promise<number> {
   } catch (error) {
     // commander, or the child, has printed its own message by now.
     if (!(error instanceof CommanderError || error instanceof ChildExit)) {
-      const red = createColors(process.stderr.isTTY).red;
+      const red = createColors(process.stderr.isTTY === true && !process.env.NO_COLOR).red;
       const debug = (process.env.DEBUG ?? '').split(',').includes('polyprompt');
       console.error(`${red('polyprompt:')} ${messageOf(error, debug)}`);
     }
