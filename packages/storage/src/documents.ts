@@ -43,7 +43,7 @@ interface Stored {
 }
 
 /** How many writes may follow one whose answer was lost before its outcome can no longer be told. */
-const HISTORY = 64;
+const HISTORY = 32;
 const MAX_RACES = 40;
 const MAX_BODY_READS = 5;
 
