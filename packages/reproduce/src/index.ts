@@ -1,0 +1,2 @@
+/** The papers' comparisons on a given backbone and data (docs/results.md). */
+export {};
