@@ -14,7 +14,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { defaultCacheDir, fingerprintOf } from './fingerprint.ts';
+import {
+  defaultCacheDir,
+  fingerprintOf,
+  fingerprintOfFiles,
+  hashFiles,
+  rememberHashes,
+} from './fingerprint.ts';
 import { openBackbone } from './open.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
 import { writeTinyBackbone } from './testing/tiny-backbone.ts';
@@ -78,6 +84,20 @@ describe('fingerprint', () => {
     expect(seen.size).toBe(5);
   });
 
+  it('can be computed from a list of files, whatever its order and what else is in it', async () => {
+    const dir = temporaryFolder();
+    writeTinyBackbone(dir, { family: 'roberta', shards: 2 });
+    const { checkpoint, fingerprint } = openBackbone(dir);
+    const files = await hashFiles(dir, checkpoint.files);
+    expect(files.map(({ name }) => name)).toHaveLength(4);
+    const other = { name: 'model.safetensors.index.json', bytes: 1, sha256: '0'.repeat(64) };
+    expect(fingerprintOfFiles([other, ...files.toReversed()])).toBe(await fingerprint());
+    expect(fingerprintOfFiles(files.slice(1))).not.toBe(await fingerprint());
+    rmSync(join(dir, 'tokenizer.json'));
+    const bare = files.filter(({ name }) => name !== 'tokenizer.json');
+    expect(await openBackbone(dir).fingerprint()).toBe(fingerprintOfFiles(bare));
+  });
+
   it('can be tried again after a failure', async () => {
     const dir = temporaryFolder();
     writeTinyBackbone(dir, { family: 'bert' });
@@ -101,6 +121,14 @@ describe('remembered hashes', () => {
     cache[path].sha256 = '0'.repeat(64);
     writeFileSync(cacheFile, JSON.stringify(cache));
     expect(await fingerprint()).not.toBe(first);
+  });
+
+  it('can be told by who wrote the file', async () => {
+    const { dir, path, fingerprint } = largeFolder();
+    await rememberHashes([{ path, sha256: '0'.repeat(64) }], { cacheDir: join(dir, 'cache') });
+    const told = await fingerprint();
+    writeFileSync(path, Buffer.alloc(2_000_000));
+    expect(await fingerprint()).not.toBe(told);
   });
 
   it('does not outlive a change, even one that restores the modification time', async () => {

@@ -33,6 +33,17 @@ const CACHE_FROM_BYTES = 1n << 20n;
 const SETTLED_AFTER_MS = 2_000;
 const CHUNK_BYTES = 1 << 20;
 
+/** One file of a backbone, by content. */
+export interface HashedFile {
+  /** Name in the model folder. */
+  readonly name: string;
+  /** Absolute path, for weights with symbolic links resolved. */
+  readonly path: string;
+  readonly bytes: number;
+  /** In hex. */
+  readonly sha256: string;
+}
+
 /**
  * The fingerprint of a backbone, `sha256:<hex>`. Files are streamed, never held in memory.
  * @throws BackboneError `changed_while_reading` if a file is being written
@@ -40,34 +51,79 @@ const CHUNK_BYTES = 1 << 20;
 export async function fingerprintOf(
   dir: string,
   weights: readonly WeightFile[],
-  { cacheDir = defaultCacheDir(), now = Date.now }: FingerprintOptions = {},
+  options: FingerprintOptions = {},
 ): Promise<string> {
-  const files = [
-    { name: 'config.json', path: join(dir, 'config.json') },
-    { name: 'tokenizer.json', path: join(dir, 'tokenizer.json') },
-    ...weights.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-  ];
-  const cache = await readCache(cacheDir);
-  const fresh: Cache = {};
+  return fingerprintOfFiles(await hashFiles(dir, weights, options));
+}
+
+/** The fingerprint that a backbone of exactly these files has; other files than those it counts are passed over. */
+export function fingerprintOfFiles(files: readonly Omit<HashedFile, 'path'>[]): string {
+  const line = (name: string) => {
+    const file = files.find((each) => each.name === name);
+    return file === undefined ? `absent ${name}` : `${file.sha256} ${file.bytes} ${name}`;
+  };
+  const weights = files.map(({ name }) => name).filter((name) => name.endsWith('.safetensors'));
   const manifest = createHash('sha256');
-  for (const { name, path } of files) {
-    manifest.update(`${await manifestLine(name, path, cache, fresh, now)}\n`);
+  for (const name of ['config.json', 'tokenizer.json', ...weights.toSorted()]) {
+    manifest.update(`${line(name)}\n`);
   }
-  if (Object.keys(fresh).length > 0) await writeCache(cacheDir, fresh);
   return `sha256:${manifest.digest('hex')}`;
 }
 
-async function manifestLine(
-  name: string,
+/**
+ * The files that the fingerprint counts and that are there: config.json, tokenizer.json, weights.
+ * @throws BackboneError `changed_while_reading` if a file is being written
+ */
+export async function hashFiles(
+  dir: string,
+  weights: readonly WeightFile[],
+  { cacheDir = defaultCacheDir(), now = Date.now }: FingerprintOptions = {},
+): Promise<HashedFile[]> {
+  const files = [
+    { name: 'config.json', path: join(dir, 'config.json') },
+    { name: 'tokenizer.json', path: join(dir, 'tokenizer.json') },
+    ...weights,
+  ];
+  const cache = await readCache(cacheDir);
+  const fresh: Cache = {};
+  const hashed: HashedFile[] = [];
+  for (const { name, path } of files) {
+    const found = await contentOf(path, cache, fresh, now);
+    if (found !== undefined) hashed.push({ name, path, ...found });
+  }
+  if (Object.keys(fresh).length > 0) await writeCache(cacheDir, fresh);
+  return hashed;
+}
+
+/**
+ * Remembers hashes that are known because the files have just been written from verified bytes, so that
+ * nobody hashes them again.
+ */
+export async function rememberHashes(
+  files: readonly Pick<HashedFile, 'path' | 'sha256'>[],
+  { cacheDir = defaultCacheDir() }: Pick<FingerprintOptions, 'cacheDir'> = {},
+): Promise<void> {
+  const fresh: Cache = {};
+  for (const { path, sha256 } of files) {
+    const found = await statIfPresent(path);
+    if (found !== undefined && found.size >= CACHE_FROM_BYTES) {
+      fresh[path] = { identity: identityOf(found), sha256 };
+    }
+  }
+  if (Object.keys(fresh).length > 0) await writeCache(cacheDir, fresh);
+}
+
+async function contentOf(
   path: string,
   cache: Cache,
   fresh: Cache,
   now: () => number,
-): Promise<string> {
+): Promise<Pick<HashedFile, 'bytes' | 'sha256'> | undefined> {
   const before = await statIfPresent(path);
-  if (before === undefined) return `absent ${name}`;
+  if (before === undefined) return undefined;
+  const bytes = Number(before.size);
   const known = cache[path];
-  if (known?.identity === identityOf(before)) return `${known.sha256} ${before.size} ${name}`;
+  if (known?.identity === identityOf(before)) return { bytes, sha256: known.sha256 };
   const sha256 = await hashFile(path);
   const after = await statIfPresent(path);
   if (after === undefined || identityOf(after) !== identityOf(before)) {
@@ -80,7 +136,7 @@ async function manifestLine(
   if (after.size >= CACHE_FROM_BYTES && settled) {
     fresh[path] = { identity: identityOf(after), sha256 };
   }
-  return `${sha256} ${after.size} ${name}`;
+  return { bytes, sha256 };
 }
 
 async function hashFile(path: string): Promise<string> {

@@ -20,8 +20,14 @@ export {
 export type { Encoding, LimitOptions, Offset } from './encoding.ts';
 export type { BackboneErrorCode } from './errors.ts';
 export { BackboneError } from './errors.ts';
-export type { FingerprintOptions } from './fingerprint.ts';
-export { defaultCacheDir, fingerprintOf } from './fingerprint.ts';
+export type { FingerprintOptions, HashedFile } from './fingerprint.ts';
+export {
+  defaultCacheDir,
+  fingerprintOf,
+  fingerprintOfFiles,
+  hashFiles,
+  rememberHashes,
+} from './fingerprint.ts';
 export {
   type PoolingRule,
   poolWeights,
