@@ -129,6 +129,11 @@ export class Encoding {
     return this.#pick(this.#source.sequences).map((id) => (id < 0 ? null : id));
   }
 
+  /** Row of each token in the encoding of the whole text, of which this may be a window. */
+  get rows(): readonly number[] {
+    return this.#rows ?? Array.from({ length: this.#source.length }, (_, row) => row);
+  }
+
   /** Place of each token in its text, in code points; `[0, 0]` for special tokens. */
   get offsets(): readonly Offset[] {
     return this.#pick(this.#source.offsets);

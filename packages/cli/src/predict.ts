@@ -31,14 +31,18 @@ export async function answerInputs<T extends TaskTypes>(
   task: Task<T>,
   inputs: readonly T['input'][],
   limits: AnswerLimits = {},
+  options?: T['options'],
 ): Promise<Outcome<T['answer']>[]> {
   const { prompt, backbone, predictor } = loaded;
   const { truncate = false, batchTokens = DEFAULT_BATCH_TOKENS } = limits;
   const maxTokens = tokenLimit(loaded, limits);
-  const { pieces, overruns } = await task.encode(inputs, backbone.tokenizer(), {
-    maxTokens,
-    truncate,
-  });
+  const causal = backbone.spec.family === 'xglm';
+  const { pieces, overruns } = await task.encode(
+    inputs,
+    backbone.tokenizer(),
+    { maxTokens, truncate, causal },
+    options,
+  );
   const scored: ScoredPiece[][] = inputs.map(() => []);
   const sorted = [...pieces].sort((a, b) => a.ids.length - b.ids.length);
   for (const batch of batchesOf(sorted, batchTokens)) {
@@ -49,7 +53,8 @@ export async function answerInputs<T extends TaskTypes>(
   }
   const overrun = new Map(overruns.map(({ example, tokens }) => [example, tokens]));
   return inputs.map((input, i) => ({
-    answer: scored[i]!.length > 0 ? task.answer(input, scored[i]!, prompt.labels) : undefined,
+    answer:
+      scored[i]!.length > 0 ? task.answer(input, scored[i]!, prompt.labels, options) : undefined,
     overrun: overrun.get(i),
   }));
 }

@@ -222,7 +222,7 @@ export class Engine {
   }
 
   async #encode<T extends TaskTypes>(
-    { promptKey, task, inputs, truncate = false }: InferRequest<T>,
+    { promptKey, task, inputs, options, truncate = false }: InferRequest<T>,
     lease: Lease<Resident>,
   ): Promise<EncodedInputs> {
     const prompt = lease.value;
@@ -234,7 +234,9 @@ export class Engine {
     }
     const maxTokens = usableTokens(this.#backbone.spec, prompt.length);
     const tokenizer = this.#backbone.tokenizer();
-    const encoded = await task.encode(inputs, tokenizer, { maxTokens, truncate });
+    const causal = this.#backbone.spec.family === 'xglm';
+    const limits = { maxTokens, truncate, causal };
+    const encoded = await task.encode(inputs, tokenizer, limits, options);
     if (!truncate && encoded.overruns.length > 0) throw tooLong(encoded, maxTokens);
     if (lease.stale) throw new PromptLost();
     return encoded;

@@ -2,6 +2,7 @@
 // answers and answers become scores. One folder per task; nothing here knows a model or a file system.
 
 import type { DatasetIssue } from './datasets/issue.ts';
+import type { IssueSummary } from './datasets/issue-log.ts';
 import type { DatasetReport, DatasetSource, ParseOptions } from './datasets/report.ts';
 
 export const TASK_NAMES = [
@@ -20,7 +21,7 @@ export interface TaskTypes {
   readonly target: unknown;
   /** What a user gets back. */
   readonly answer: unknown;
-  /** Settings of `answer`. */
+  /** Settings of `encode` and `answer`. */
   readonly options: unknown;
   readonly evaluation: Evaluation;
 }
@@ -38,6 +39,8 @@ export interface Task<T extends TaskTypes> {
   readonly name: TaskName;
   /** Which logits of the graph the task reads: `[classes]` of the pooled row, or `[tokens, classes]`. */
   readonly output: 'pooled' | 'tokens';
+  /** What training compares: one distribution per row, per token, or over the positions of each class. */
+  readonly loss: 'pooled' | 'tokens' | 'span';
   /** The entry of `Evaluation.metrics` by which versions are compared; higher is better. */
   readonly metric: string;
 
@@ -50,11 +53,18 @@ export interface Task<T extends TaskTypes> {
   /** The labels of the data in a stable order (by code point), one class of the head each. */
   labels(examples: readonly Example<T['input'], T['gold']>[]): string[];
 
+  /** Compares a development or test file with the training file; the issues are about the former. */
+  checkSplits(
+    train: readonly Example<T['input'], T['gold']>[],
+    dev: readonly Example<T['input'], T['gold']>[],
+  ): IssueSummary;
+
   /** Tokenises inputs for prediction. Nothing is cut unless `limits.truncate` asks for it. */
   encode(
     inputs: readonly T['input'][],
     encoder: Encoder,
     limits: TokenLimits,
+    options?: T['options'],
   ): Promise<EncodedInputs>;
 
   /** Tokenises examples for training or scoring: `encode` with targets, and problems by line. */
@@ -111,6 +121,11 @@ export interface TokenLimits {
   readonly maxTokens: number;
   /** Cut texts that are too long at their end; without it they are refused. */
   readonly truncate: boolean;
+  /**
+   * Whether the backbone reads from left to right, as decoders do. A word is then known at its last
+   * token, in an encoder at its first. Default false.
+   */
+  readonly causal?: boolean;
 }
 
 /** An input that needs more tokens than there is room for. */
@@ -166,6 +181,8 @@ export interface EncodeOptions {
 
 /** Where tokens are in the text; one entry per token. */
 export interface TokenSpans {
+  /** Row of the token in the encoding of the whole input, of which a window is a part. */
+  readonly rows: readonly number[];
   /** In Unicode code points of the text. */
   readonly offsets: readonly (readonly [start: number, end: number])[];
   /** 0 or 1 for the first or second text, null for special tokens. */

@@ -2,13 +2,12 @@
 
 import type { DataFile } from '@polyprompt/prompts';
 import {
-  checkSplits,
   type Encoder,
   type Example,
   showIssue,
   type Task,
   type TaskTypes,
-  type TextExample,
+  type TokenSpans,
   taskOf,
 } from '@polyprompt/tasks';
 import { TuningError } from './errors.ts';
@@ -25,6 +24,8 @@ type AnyExample = Example<unknown, unknown>;
 export interface ScoredRow extends TrainRow {
   /** Index of the example that the row is a piece of. */
   readonly example: number;
+  /** Where its tokens are in the text; only of tasks whose answers point into it. */
+  readonly spans?: TokenSpans;
 }
 
 export interface PreparedData {
@@ -44,6 +45,7 @@ const HELD_OUT = 0.1;
 
 /**
  * Reads and checks everything before anything is trained.
+ * @param causal whether the backbone reads from left to right
  * @param onChecked told what the check found, before any of it is thrown
  * @throws TuningError `bad_data` with every problem that the validator found, `bad_setting`
  */
@@ -51,6 +53,7 @@ export async function prepareData(
   encoder: Encoder,
   settings: TuningSettings,
   files: { readonly train: string; readonly dev?: string },
+  causal: boolean,
   onChecked: (files: readonly FileCheck[]) => void = () => {},
 ): Promise<PreparedData> {
   const task: AnyTask = taskOf(settings.task);
@@ -59,11 +62,9 @@ export async function prepareData(
   const fitted = files.dev ? train.examples : (dev as HeldOut).rest;
   // Of all examples, so that a rare label that is held out entirely is still known.
   const labels = task.labels(train.examples);
-  const splitIssues =
-    files.dev && settings.task === 'text-classification'
-      ? checkSplits(train.examples as TextExample[], dev.examples as TextExample[]).issues
-      : [];
-  const limits = { maxTokens: settings.maxTokens, truncate: settings.truncate };
+  const splitIssues = files.dev ? task.checkSplits(train.examples, dev.examples).issues : [];
+  const { maxTokens, truncate } = settings;
+  const limits = { maxTokens, truncate, causal };
   const trainRows = await task.features(fitted, labels, encoder, limits);
   const devRows = await task.features(dev.examples, labels, encoder, limits);
   const devIssues = [...splitIssues, ...devRows.issues];
@@ -84,6 +85,7 @@ export async function prepareData(
     ids: feature.ids,
     typeIds: feature.typeIds,
     target: oneHot(feature.target, labels.length),
+    ...(feature.spans ? { spans: feature.spans } : {}),
   });
   return {
     task,

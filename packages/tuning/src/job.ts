@@ -73,7 +73,8 @@ export async function runJob(job: TuningJob, hooks: JobHooks = {}): Promise<JobR
   });
   requirePooler(backbone, settings);
   const device = resolveDevice(job.device ?? 'auto');
-  const data = await prepareData(backbone.tokenizer(), settings, job, (files) =>
+  const causal = backbone.spec.family === 'xglm';
+  const data = await prepareData(backbone.tokenizer(), settings, job, causal, (files) =>
     hooks.onEvent?.({ type: 'checked', files }),
   );
   // Reading and compiling can take as long as a step of a large backbone: asked in between, too.
@@ -84,7 +85,7 @@ export async function runJob(job: TuningJob, hooks: JobHooks = {}): Promise<JobR
   const path = join(job.out, CHECKPOINT_FILE);
   const identity = await identityOf(backbone, settings, data);
   const threads = job.threads ? { threads: job.threads } : {};
-  const loss = data.task.output === 'pooled' ? 'pooled' : 'tokens';
+  const { loss } = data.task;
   const classes = data.labels.length;
   const model = await TrainableModel.create({
     backbone,

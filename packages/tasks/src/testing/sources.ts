@@ -35,6 +35,7 @@ function encoding(ids: number[], typeIds: number[], fullLength: number): TokenEn
     ids,
     typeIds,
     fullLength,
+    rows: ids.map((_, i) => i),
     offsets: ids.map(() => [0, 0]),
     sequenceIds: ids.map(() => null),
     wordIds: ids.map(() => null),

@@ -2,6 +2,7 @@ import { byCodePoint } from '../datasets/report.ts';
 import { TaskError } from '../errors.ts';
 import type { Task } from '../task.ts';
 import { classify } from './answer.ts';
+import { checkSplits } from './check-splits.ts';
 import { evaluateTexts } from './evaluate.ts';
 import { encodeTexts, textFeatures } from './features.ts';
 import { parseTexts } from './parse.ts';
@@ -11,12 +12,14 @@ import type { TextClassificationTypes } from './types.ts';
 export const textClassification: Task<TextClassificationTypes> = {
   name: 'text-classification',
   output: 'pooled',
+  loss: 'pooled',
   metric: 'accuracy',
   parse: parseTexts,
   labels: (examples) =>
     [...new Set(examples.map(({ gold }) => gold))]
       .filter((label) => label !== undefined)
       .sort(byCodePoint),
+  checkSplits: (train, dev) => checkSplits(train, dev),
   encode: encodeTexts,
   features: textFeatures,
   answer: (_input, [piece, ...others], labels, options) => {
