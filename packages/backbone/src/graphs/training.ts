@@ -4,6 +4,7 @@
  */
 import {
   add,
+  type Dim,
   Graph,
   gather,
   gradients,
@@ -40,10 +41,10 @@ export interface TrainingGraphOptions {
   readonly length: number;
   readonly classes: number;
   /**
-   * How many prompts train side by side, each row picking its own by `prompt_index`; 1 by default,
-   * which needs no index and is faster. Not for `full`.
+   * Whether any number N of prompts may train side by side, each row picking its own by
+   * `prompt_index`; without it N is 1, which needs no index and is faster. Not for `full`.
    */
-  readonly prompts?: number;
+  readonly many?: boolean;
   /** Send the pooled state through the checkpoint's frozen pooler. */
   readonly usePooler: boolean;
 }
@@ -51,7 +52,7 @@ export interface TrainingGraphOptions {
 export interface TrainingGraph {
   /** `row_loss` [B], `logits`, and `grad:<parameter>` for every parameter. */
   readonly outputs: Outputs;
-  /** What is tuned: input name and shape, in a fixed order. */
+  /** What is tuned, in a fixed order: input name and shape, with 1 for the axis of N. */
   readonly parameters: readonly { readonly name: string; readonly shape: readonly number[] }[];
   readonly layers: readonly Value[];
   /** [B, T, hidden], after the final norm where there is one. */
@@ -63,7 +64,7 @@ export interface TrainingGraph {
 /**
  * Inputs: the token inputs of the serving graph; the parameters `prefix` [N,layers,2,heads,P,headDim]
  * or `soft_prompt` [N,P,hidden] or `weight:<canonical name>`, `head_weight` [N,hidden,C] and
- * `head_bias` [N,C]; for N > 1 `prompt_index` [B] and, with a prefix, `prefix_mask` [N,P];
+ * `head_bias` [N,C]; for `many` `prompt_index` [B] and, with a prefix, `prefix_mask` [N,P];
  * `head_dropout` [B,hidden], the factors on the head's input (1 for none); `target`, the wanted
  * distribution per row, token or span column: [B,C], [B,T,C] or [B,C,T] (an ignored row is all
  * zeros); `loss_weight` [B]. For `span`, `span_mask` [B,T] is 1 where the softmax may look.
@@ -77,12 +78,13 @@ export function trainingGraph(
   checkpoint: Checkpoint,
   options: TrainingGraphOptions,
 ): TrainingGraph {
-  const { method, loss, length, classes, prompts = 1 } = options;
+  const { method, loss, length, classes, many = false } = options;
+  const prompts: Dim = many ? 'N' : 1;
   const graph = new Graph();
   const full = method === 'full';
   const weights = full ? tunedWeights(graph, checkpoint) : frozenWeights(graph, checkpoint);
   const tokens = tokenInputs(graph, spec, method === 'soft' ? `S+${length}` : 'S');
-  const index = prompts > 1 ? graph.input('prompt_index', 'int64', ['B']) : null;
+  const index = many ? graph.input('prompt_index', 'int64', ['B']) : null;
   /** A stack of one part per prompt [N, ...] as one per row [B, ...]. */
   const toRows = (stack: Value) =>
     index ? gather(stack, index) : repeatLike(reshape(stack, stack.shape.slice(1)), tokens.ids);
@@ -101,7 +103,7 @@ export function trainingGraph(
   const headWeight = parameter('head_weight', [hidden, classes]);
   const headBias = parameter('head_bias', [classes]);
 
-  const prefixMask = prefix && toRows(prefixMasks(graph, prompts, length));
+  const prefixMask = prefix && toRows(prefixMasks(graph, many, length));
   const { states, layers } = encode(spec, weights, {
     ...tokens,
     bias: attentionBias(spec, tokens.mask, prefixMask, tokens.positions),
@@ -130,7 +132,10 @@ export function trainingGraph(
   gradients(total, tuned).forEach((gradient, i) => {
     outputs[GRADIENT + tuned[i]!.name] = gradient;
   });
-  const parameters = tuned.map(({ name, shape }) => ({ name, shape: shape as number[] }));
+  const parameters = tuned.map(({ name, shape }) => ({
+    name,
+    shape: shape.map((size) => (size === 'N' ? 1 : (size as number))),
+  }));
   return { outputs, parameters, layers, states, pooled };
 }
 
@@ -138,8 +143,8 @@ export function trainingGraph(
 export const GRADIENT = 'grad:';
 
 /** [N, P]: which positions of each prompt exist; all of them when there is one prompt. */
-function prefixMasks(graph: Graph, prompts: number, length: number): Value {
-  if (prompts > 1) return graph.input('prefix_mask', 'float32', [prompts, length]);
+function prefixMasks(graph: Graph, many: boolean, length: number): Value {
+  if (many) return graph.input('prefix_mask', 'float32', ['N', length]);
   return graph.constant(new Float32Array(length).fill(1), 'float32', [1, length]);
 }
 

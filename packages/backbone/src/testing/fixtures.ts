@@ -314,7 +314,7 @@ class Replay {
       loss,
       length,
       classes,
-      prompts,
+      many: prompts > 1,
       usePooler: this.#usePooler,
     });
     const outputs: Record<string, Outputs[string]> = { ...graph.outputs, states: graph.states };
