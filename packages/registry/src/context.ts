@@ -7,4 +7,6 @@ export interface Context {
   readonly clock: Clock;
   readonly random: (bytes: number) => Uint8Array;
   readonly ids: Ids;
+  /** Whether what is cached is re-read in the background; see FreshCacheOptions. */
+  readonly readAhead: boolean;
 }

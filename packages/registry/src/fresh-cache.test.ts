@@ -41,6 +41,22 @@ function store() {
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('a cached document', () => {
+  it('is re-read by the request that needs it where nothing may run in between', async () => {
+    const clock = manualClock();
+    const s = store();
+    const cache = new FreshCache(s.documents, clock, { readAhead: false });
+    s.set('k', 'old', 1);
+    await cache.read('k');
+    s.set('k', 'new', 2);
+    await clock.advance(900);
+    expect(await cache.read('k')).toBe('old');
+    await settle();
+    expect(s.reads).toBe(1);
+    await clock.advance(200);
+    expect(await cache.read('k')).toBe('new');
+    expect(s.reads).toBe(2);
+  });
+
   it('is read once however many wait for it', async () => {
     const s = store();
     s.set('k', 'v', 1);
@@ -99,7 +115,7 @@ describe('a cached document', () => {
 
   it('gives way to others when there are too many, the one not used for longest first', async () => {
     const s = store();
-    const cache = new FreshCache(s.documents, manualClock(), 2);
+    const cache = new FreshCache(s.documents, manualClock(), { capacity: 2 });
     for (const key of ['a', 'b']) s.set(key, key, 1);
     await cache.read('a');
     await cache.read('b');

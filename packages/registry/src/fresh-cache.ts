@@ -17,18 +17,30 @@ const REFRESH_MS = 300;
 const MAX_AGE_MS = 1000;
 const CAPACITY = 10_000;
 
+export interface FreshCacheOptions {
+  readonly capacity?: number;
+  /**
+   * Whether documents in use are re-read in the background. Not where the process is frozen between requests: a
+   * re-read that is under way then would be waited for by the next reader, on a connection that has died meanwhile.
+   * @default true
+   */
+  readonly readAhead?: boolean;
+}
+
 export class FreshCache<T> {
   readonly #documents: Documents<T>;
   readonly #clock: Clock;
   readonly #capacity: number;
+  readonly #refreshMs: number;
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry<T>>();
   readonly #loads = new Map<string, Promise<T | undefined>>();
 
-  constructor(documents: Documents<T>, clock: Clock, capacity: number = CAPACITY) {
+  constructor(documents: Documents<T>, clock: Clock, options: FreshCacheOptions = {}) {
     this.#documents = documents;
     this.#clock = clock;
-    this.#capacity = capacity;
+    this.#capacity = options.capacity ?? CAPACITY;
+    this.#refreshMs = options.readAhead === false ? MAX_AGE_MS : REFRESH_MS;
   }
 
   /** @returns undefined when there is no such document. @throws StorageError when it cannot be read in time. */
@@ -41,7 +53,7 @@ export class FreshCache<T> {
     // A clock that was set back must not keep an entry alive.
     if (age < 0 || age >= MAX_AGE_MS) return this.#load(key);
     // A failure shows when the entry is too old, if the store is still down then.
-    if (age >= REFRESH_MS) this.#load(key).catch(() => undefined);
+    if (age >= this.#refreshMs) this.#load(key).catch(() => undefined);
     return entry.document.value;
   }
 

@@ -46,7 +46,7 @@ export class Keys {
   constructor(context: Context) {
     this.#context = context;
     this.#documents = context.storage.documents(StoredKey);
-    this.#cache = new FreshCache(this.#documents, context.clock);
+    this.#cache = new FreshCache(this.#documents, context.clock, context);
   }
 
   /** Makes a key with a random secret, which nobody can read again. */

@@ -71,7 +71,7 @@ export class Prompts {
   constructor(context: Context) {
     this.#context = context;
     this.#documents = context.storage.documents(PromptState);
-    this.#cache = new FreshCache(this.#documents, context.clock);
+    this.#cache = new FreshCache(this.#documents, context.clock, context);
   }
 
   /**
