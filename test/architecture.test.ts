@@ -17,7 +17,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   backbone: ['autodiff', 'safetensors'],
   serving: ['backbone', 'prompts', 'tasks'],
   tuning: ['autodiff', 'backbone', 'prompts', 'safetensors', 'tasks'],
-  registry: ['prompts', 'storage'],
+  registry: ['backbone', 'prompts', 'storage'],
   cli: ['backbone', 'contract', 'prompts', 'tasks', 'tuning'],
   tuner: ['backbone', 'contract', 'prompts', 'registry', 'storage', 'tasks', 'tuning'],
   api: [

@@ -65,6 +65,10 @@ function fromRegistry(error: RegistryError): ApiError {
       return ApiError.conflict('job.state', message);
     case 'job_finished':
       return ApiError.badRequest('job.finished', message);
+    case 'backbone_not_found':
+    case 'backbone_exists':
+    case 'backbone_damaged':
+    case 'no_space':
     case 'lease_lost':
     case 'stop_wanted':
       return ApiError.internal(error);

@@ -89,8 +89,13 @@ describe('fingerprint', () => {
     writeTinyBackbone(dir, { family: 'roberta', shards: 2 });
     const { checkpoint, fingerprint } = openBackbone(dir);
     const files = await hashFiles(dir, checkpoint.files);
-    expect(files.map(({ name }) => name)).toHaveLength(4);
-    const other = { name: 'model.safetensors.index.json', bytes: 1, sha256: '0'.repeat(64) };
+    expect(files.map(({ name }) => name)).toEqual([
+      'config.json',
+      'tokenizer.json',
+      ...checkpoint.files.map(({ name }) => name),
+      'model.safetensors.index.json',
+    ]);
+    const other = { name: 'README.md', bytes: 1, sha256: '0'.repeat(64) };
     expect(fingerprintOfFiles([other, ...files.toReversed()])).toBe(await fingerprint());
     expect(fingerprintOfFiles(files.slice(1))).not.toBe(await fingerprint());
     rmSync(join(dir, 'tokenizer.json'));

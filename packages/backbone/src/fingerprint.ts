@@ -11,7 +11,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { BackboneError } from './errors.ts';
-import type { WeightFile } from './weight-files.ts';
+import { SHARD_INDEX, SINGLE_FILE, type WeightFile } from './weight-files.ts';
 
 export interface FingerprintOptions {
   /** Where hashes are remembered; a folder that cannot be written is no error. */
@@ -71,7 +71,8 @@ export function fingerprintOfFiles(files: readonly Omit<HashedFile, 'path'>[]): 
 }
 
 /**
- * The files that the fingerprint counts and that are there: config.json, tokenizer.json, weights.
+ * The files of a model folder that it takes to open it: config.json, tokenizer.json if it is there, weights, and
+ * the index of shards, which the fingerprint does not count.
  * @throws BackboneError `changed_while_reading` if a file is being written
  */
 export async function hashFiles(
@@ -83,6 +84,9 @@ export async function hashFiles(
     { name: 'config.json', path: join(dir, 'config.json') },
     { name: 'tokenizer.json', path: join(dir, 'tokenizer.json') },
     ...weights,
+    ...(weights.some(({ name }) => name === SINGLE_FILE)
+      ? []
+      : [{ name: SHARD_INDEX, path: join(dir, SHARD_INDEX) }]),
   ];
   const cache = await readCache(cacheDir);
   const fresh: Cache = {};

@@ -12,8 +12,8 @@ import {
 import { z } from 'zod';
 import { BackboneError } from './errors.ts';
 
-const SINGLE = 'model.safetensors';
-const INDEX = 'model.safetensors.index.json';
+export const SINGLE_FILE = 'model.safetensors';
+export const SHARD_INDEX = 'model.safetensors.index.json';
 
 /** A tensor where it lies; `name` is its key in the file. `readFloat32(ref.file, ref)` reads it. */
 export interface TensorRef extends TensorEntry {
@@ -40,16 +40,19 @@ export interface WeightFiles {
  * or `tensor_missing` (the index names a tensor that its shard does not have)
  */
 export function openWeightFiles(dir: string): WeightFiles {
-  if (existsSync(join(dir, SINGLE))) {
-    const { file, tensors } = openFile(dir, SINGLE);
+  if (existsSync(join(dir, SINGLE_FILE))) {
+    const { file, tensors } = openFile(dir, SINGLE_FILE);
     return { files: [file], tensors };
   }
-  if (existsSync(join(dir, INDEX))) return openShards(dir);
+  if (existsSync(join(dir, SHARD_INDEX))) return openShards(dir);
   const pickle = ['pytorch_model.bin', 'pytorch_model.bin.index.json'].find((name) =>
     existsSync(join(dir, name)),
   );
   if (pickle === undefined) {
-    throw new BackboneError('weights_missing', `${dir} has no ${SINGLE} and no ${INDEX}`);
+    throw new BackboneError(
+      'weights_missing',
+      `${dir} has no ${SINGLE_FILE} and no ${SHARD_INDEX}`,
+    );
   }
   throw new BackboneError(
     'pickle_weights',
@@ -59,19 +62,19 @@ export function openWeightFiles(dir: string): WeightFiles {
 
 function conversion(pickle: string): string {
   return pickle === 'pytorch_model.bin'
-    ? `python3 -c "import torch; from safetensors.torch import save_file; save_file({k: v.clone() for k, v in torch.load('${pickle}', map_location='cpu', weights_only=True).items()}, '${SINGLE}', {'format': 'pt'})"`
+    ? `python3 -c "import torch; from safetensors.torch import save_file; save_file({k: v.clone() for k, v in torch.load('${pickle}', map_location='cpu', weights_only=True).items()}, '${SINGLE_FILE}', {'format': 'pt'})"`
     : `python3 -c "from transformers import AutoModel; AutoModel.from_pretrained('.').save_pretrained('.', safe_serialization=True)"`;
 }
 
 function openShards(dir: string): WeightFiles {
-  const shardOfKey = readIndex(join(dir, INDEX));
+  const shardOfKey = readIndex(join(dir, SHARD_INDEX));
   const files: WeightFile[] = [];
   const tensors = new Map<string, TensorRef>();
   for (const name of [...new Set(Object.values(shardOfKey))].sort()) {
     if (!existsSync(join(dir, name))) {
       throw new BackboneError(
         'shard_missing',
-        `${dir}: ${INDEX} lists ${name}, which is not there; download it into the folder`,
+        `${dir}: ${SHARD_INDEX} lists ${name}, which is not there; download it into the folder`,
       );
     }
     const shard = openFile(dir, name);
@@ -84,7 +87,7 @@ function openShards(dir: string): WeightFiles {
     if (!tensors.has(key)) {
       throw new BackboneError(
         'tensor_missing',
-        `${dir}: ${INDEX} says that "${key}" is in ${shard}, but it is not; download index and shards again`,
+        `${dir}: ${SHARD_INDEX} says that "${key}" is in ${shard}, but it is not; download index and shards again`,
       );
     }
   }

@@ -26,6 +26,13 @@ export type RegistryErrorCode =
   | 'alias_conflict'
   /** The alias has pointed nowhere before. */
   | 'no_previous'
+  | 'backbone_not_found'
+  /** The id stands for another backbone. */
+  | 'backbone_exists'
+  /** What is stored of a backbone is not what its manifest says. */
+  | 'backbone_damaged'
+  /** The disk has no room for a backbone. */
+  | 'no_space'
   | 'job_finished'
   /** The job cannot do that in its present state. */
   | 'job_state'

@@ -1,4 +1,8 @@
 /** What the service remembers, as typed operations over the object store. Knows no HTTP. */
+export { Backbones } from './backbones/backbones.ts';
+export type { FetchedBackbone, FetchOptions } from './backbones/fetch.ts';
+export type { BackboneFile, BackboneManifest } from './backbones/manifest.ts';
+export type { LocalBackbone, Pushed, PushOptions, TransferOptions } from './backbones/push.ts';
 export { RegistryError, type RegistryErrorCode } from './errors.ts';
 export type { FileRecord } from './file-record.ts';
 export type { Files, NewFile } from './files.ts';
