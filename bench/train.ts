@@ -91,6 +91,7 @@ async function measure(
       length: PREFIX,
       classes: CLASSES,
       usePooler: false,
+      oneState: true,
     });
   const step = await compile(graph('prefix').outputs, options);
   const forwardFeeds = {

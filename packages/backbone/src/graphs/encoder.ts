@@ -51,10 +51,15 @@ export interface EncoderInputs {
   readonly prefix: ((layer: number) => LayerPrefix) | null;
   /** [B, P, hidden] in front of the token embeddings, or null. */
   readonly softPrompt: Value | null;
+  /**
+   * One-hot [B, T]: the only state of each row that is read. The last layer then computes this one
+   * alone (its keys and values need all), and `states` is [B, 1, hidden].
+   */
+  readonly onlyRow?: Value;
 }
 
 export interface EncoderOutputs {
-  /** [B, T, hidden], after the final norm where the family has one. */
+  /** [B, T, hidden] (T = 1 with `onlyRow`), after the final norm where the family has one. */
   readonly states: Value;
   /** Input of the first layer and output of every layer, each [B, T, hidden]. */
   readonly layers: readonly Value[];
@@ -105,11 +110,13 @@ export function encode(
         weights(`layers.${n}.${name}.norm.bias`),
         spec.layerNormEps,
       );
-    if (preNorm) {
-      x = add(x, attention(spec, weights, n, norm('attention', x), inputs));
-      x = add(x, mlp(weights, n, norm('mlp', x)));
-    } else {
-      x = norm('attention', add(x, attention(spec, weights, n, x, inputs)));
+    const read = n === spec.layers - 1 ? inputs.onlyRow : undefined;
+    const seen = preNorm ? norm('attention', x) : x;
+    const attended = attention(spec, weights, n, seen, inputs, read);
+    x = add(read ? pick(read, x) : x, attended);
+    if (preNorm) x = add(x, mlp(weights, n, norm('mlp', x)));
+    else {
+      x = norm('attention', x);
       x = norm('mlp', add(x, mlp(weights, n, x)));
     }
     layers.push(x);
@@ -148,24 +155,34 @@ function attention(
   layer: number,
   x: Value,
   { bias, prefix }: EncoderInputs,
+  onlyRow?: Value,
 ): Value {
-  const [batch, length] = x.shape as [Dim, Dim];
-  const project = (name: 'query' | 'key' | 'value') => {
-    const flat = linear(weights, `layers.${layer}.attention.${name}`, x);
+  const project = (name: 'query' | 'key' | 'value', from: Value) => {
+    const flat = linear(weights, `layers.${layer}.attention.${name}`, from);
+    const [batch, length] = from.shape as [Dim, Dim];
     return transpose(reshape(flat, [batch, length, spec.heads, spec.headDim]), [0, 2, 1, 3]);
   };
-  const query = project('query');
-  let key = project('key');
-  let value = project('value');
+  const asking = onlyRow ? pick(onlyRow, x) : x;
+  const [batch, length] = asking.shape as [Dim, Dim];
+  const query = project('query', asking);
+  let key = project('key', x);
+  let value = project('value', x);
   if (prefix) {
     const own = prefix(layer);
     key = concat([own.key, key], 2);
     value = concat([own.value, value], 2);
   }
   const scores = matmul(query, key, { transB: true, alpha: 1 / Math.sqrt(spec.headDim) });
-  const context = matmul(softmax(add(scores, bias)), value);
+  // A bias with a row per query (causal families) is cut to the one that asks.
+  const hidden = onlyRow && bias.shape[2] !== 1 ? pick(unsqueeze(onlyRow, [1]), bias) : bias;
+  const context = matmul(softmax(add(scores, hidden)), value);
   const merged = reshape(transpose(context, [0, 2, 1, 3]), [batch, length, spec.hidden]);
   return linear(weights, `layers.${layer}.attention.output`, merged);
+}
+
+/** The row of x [..., T, n] that the one-hot [..., T] names, as [..., 1, n]. */
+function pick(onlyRow: Value, x: Value): Value {
+  return matmul(unsqueeze(onlyRow, [onlyRow.rank - 1]), x);
 }
 
 function mlp(weights: Weights, layer: number, x: Value): Value {

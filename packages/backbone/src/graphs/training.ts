@@ -47,6 +47,11 @@ export interface TrainingGraphOptions {
   readonly many?: boolean;
   /** Send the pooled state through the checkpoint's frozen pooler. */
   readonly usePooler: boolean;
+  /**
+   * With `pooled` losses: every row of `pool_weights` is one-hot, so that the last layer need not
+   * compute the other states. `states` is then [B, 1, hidden].
+   */
+  readonly oneState?: boolean;
 }
 
 export interface TrainingGraph {
@@ -104,8 +109,13 @@ export function trainingGraph(
   const headBias = parameter('head_bias', [classes]);
 
   const prefixMask = prefix && toRows(prefixMasks(graph, many, length));
+  const onlyRow =
+    options.oneState && loss === 'pooled'
+      ? graph.input('pool_weights', 'float32', tokens.mask.shape)
+      : null;
   const { states, layers } = encode(spec, weights, {
     ...tokens,
+    ...(onlyRow ? { onlyRow } : {}),
     bias: attentionBias(spec, tokens.mask, prefixMask, tokens.positions),
     prefix: prefix && layerPrefixes(spec, prefix, toRows),
     softPrompt: softPrompt && toRows(softPrompt),
@@ -114,7 +124,7 @@ export function trainingGraph(
   const dropout = unsqueeze(graph.input('head_dropout', 'float32', ['B', hidden]), [1]);
   let pooled: Value | null = null;
   if (loss === 'pooled') {
-    pooled = pooledStates(graph, spec, states);
+    pooled = onlyRow ? reshape(states, ['B', hidden]) : pooledStates(graph, spec, states);
     if (options.usePooler) pooled = tanh(linear(weights, 'pooler', pooled));
   }
   const read = mul(pooled ? unsqueeze(pooled, [1]) : states, dropout);
