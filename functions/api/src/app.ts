@@ -2,6 +2,7 @@
 import type { Hono } from 'hono';
 import { Registry as Metrics } from 'prom-client';
 import type { Caller, Handlers } from './call.ts';
+import { DataChecks } from './check/check-data.ts';
 import { API_LIMITS, type AppDeps } from './deps.ts';
 import { createInferenceMetrics } from './metrics.ts';
 import { mountRoutes } from './mount.ts';
@@ -24,10 +25,12 @@ import { usageHandlers } from './routes/usage.ts';
 export function createApp(deps: AppDeps): Hono {
   const { registry, engine, logger, metrics = new Metrics(), now = Date.now } = deps;
   const inferenceMetrics = createInferenceMetrics(metrics, () => engine.stats());
+  const limits = { ...API_LIMITS, ...deps.limits };
+  const checks = new DataChecks();
   const handlers: Handlers = {
     ...inferenceHandlers(deps, inferenceMetrics),
-    ...fileHandlers(registry, { ...API_LIMITS, ...deps.limits }, now),
-    ...jobHandlers(deps),
+    ...fileHandlers(registry, { checks, limits, now }),
+    ...jobHandlers(deps, { checks, checkBytes: limits.checkBytes }),
     ...modelHandlers(deps),
     ...promptHandlers(deps),
     ...keyHandlers(registry, now),

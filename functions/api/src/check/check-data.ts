@@ -20,13 +20,18 @@ const ENTRY = new URL('./check-worker.ts', import.meta.url);
 export class DataChecks {
   #running = 0;
 
+  /** Whether another check would be refused. */
+  get isBusy(): boolean {
+    return this.#running >= AT_ONCE;
+  }
+
   /**
    * Finds the problems of a file.
    * @throws ApiError `overloaded`; TaskError `unknown_task`; the reason of `signal`
    */
   async check(data: DataToCheck, signal: AbortSignal): Promise<ValidationReport> {
     taskOf(data.task);
-    if (this.#running >= AT_ONCE) {
+    if (this.isBusy) {
       const message = `${AT_ONCE} files are being checked already; try again`;
       throw ApiError.tooMany('overloaded', message, RETRY_MS);
     }

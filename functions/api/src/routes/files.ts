@@ -1,7 +1,6 @@
 /** Data files: uploaded in a stream, checked on request, downloaded as they came. */
 import { Readable } from 'node:stream';
 import {
-  ApiError,
   FileCreateFields,
   type FileObject,
   ValidateFields,
@@ -10,7 +9,8 @@ import {
 } from '@polyprompt/contract';
 import type { FileRecord, Registry } from '@polyprompt/registry';
 import type { Call, Handlers } from '../call.ts';
-import { DataChecks, type DataToCheck } from '../check/check-data.ts';
+import type { DataChecks, DataToCheck } from '../check/check-data.ts';
+import { collect, storedData } from '../check/stored-data.ts';
 import type { ApiLimits } from '../deps.ts';
 import { checkAnnouncedLength } from '../http/body.ts';
 import { openForm } from '../http/multipart.ts';
@@ -32,10 +32,8 @@ const JOB_CHECKS = 'upload it and start a job, which checks files of any size be
 
 export function fileHandlers(
   { files }: Pick<Registry, 'files'>,
-  limits: ApiLimits,
-  now: () => number,
+  { checks, limits, now }: { checks: DataChecks; limits: ApiLimits; now: () => number },
 ): Handlers<Ids> {
-  const checks = new DataChecks();
   return {
     async createFile({ caller, request, signal }) {
       const maxBytes = limits.uploadBytes;
@@ -114,26 +112,6 @@ async function sentData({ request }: Call<'validateFile'>, maxBytes: number): Pr
   });
   const bytes = await collect(form.content);
   return { task: form.fields().task, name: form.filename, bytes };
-}
-
-async function storedData(
-  files: Registry['files'],
-  tenant: string,
-  id: string,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<Omit<DataToCheck, 'task'>> {
-  const { filename: name, bytes: size } = await files.get(tenant, id);
-  if (size > maxBytes) {
-    const message = `file "${id}" has ${size} bytes, the limit of a check is ${maxBytes}; start a job, which checks files of any size before it trains`;
-    throw new ApiError('body.too_large', 413, message, 'file_id');
-  }
-  const { body } = await files.content(tenant, id, { signal });
-  return { name, bytes: await collect(body) };
-}
-
-async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  return Buffer.concat(await Readable.from(pieces).toArray());
 }
 
 function expiry(secondsToLive: number | undefined, now: () => number): number | null {

@@ -5,6 +5,7 @@ import {
   JobEventList,
   JobList,
   OpenAiError,
+  ValidationReport,
 } from '@polyprompt/contract';
 import type { JobHandle } from '@polyprompt/registry';
 import { describe, expect, it } from 'vitest';
@@ -183,6 +184,77 @@ describe('a tuning job', () => {
   ])('with %s is refused', async (_, change, status, param) => {
     const body = { ...settings(), ...change };
     expect(await fail(status, 'POST', '/v1/fine_tuning/jobs', body)).toMatchObject({ param });
+  });
+
+  describe('on a file that is known not to fit', () => {
+    const TASK = 'text-classification';
+    const fill = async (lines: readonly string[], purpose = 'fine-tune') => {
+      const body = (async function* () {
+        yield Buffer.from(lines.join('\n'));
+      })();
+      return (await registry.files.create('acme', { filename: 'a.jsonl', purpose, body })).id;
+    };
+    const questions = Array.from({ length: 9 }, (_, i) =>
+      JSON.stringify({ context: `the rain ${i}`, question: 'what?', answers: { text: ['rain'] } }),
+    );
+    const topics = Array.from({ length: 20 }, (_, i) =>
+      JSON.stringify({ text: `the rain ${i}`, label: i % 2 ? 'a' : 'b' }),
+    );
+    const check = (file_id: string) =>
+      ask({ schema: ValidationReport }, secret, 'POST', '/v1/files/validate', {
+        file_id,
+        task: TASK,
+      });
+    const refusal = (change: object) =>
+      fail(422, 'POST', '/v1/fine_tuning/jobs', { ...settings(), ...change });
+
+    it('is refused with the first problem that its check found', async () => {
+      const id = await fill([...topics, '{"text": "no label"}', '{"text": ']);
+      // Unchecked, it is the tuner's to check.
+      expect(await create({ ...settings(), training_file: id })).toMatchObject({ error: null });
+      await check(id);
+      const { message, code, param } = await refusal({ training_file: id });
+      expect({ code, param }).toEqual({ code: 'file.invalid', param: 'training_file' });
+      expect(message).toMatch(/has 2 problems as data for text-classification, .* in line 21: /);
+    });
+
+    it('is the job that it was when its creation is repeated', async () => {
+      const id = await fill(['{"text": "no label"}']);
+      const body = { ...settings(), training_file: id };
+      const header = { 'idempotency-key': 'before-the-check' };
+      const job = await create(body, header);
+      await check(id);
+      expect((await create(body, header)).id).toBe(job.id);
+    });
+
+    it('is refused when the file was checked for another task, and is no data for this one', async () => {
+      const id = await fill(questions);
+      const report = { valid: true, examples: 9, errors: 0, issues: [] };
+      await registry.files.setReport('acme', id, 'question-answering', report);
+      for (const param of ['training_file', 'validation_file']) {
+        expect(await refusal({ [param]: id })).toMatchObject({ code: 'file.invalid', param });
+      }
+      expect((await registry.files.get('acme', id)).reports[TASK]).toMatchObject({ valid: false });
+    });
+
+    it('is made when the file is data for this task, too', async () => {
+      const id = await fill(topics);
+      await registry.files.setReport('acme', id, 'token-classification', { valid: true });
+      expect(await create({ ...settings(), training_file: id })).toMatchObject({ error: null });
+    });
+
+    it('is refused on what a job wrote about itself', async () => {
+      const id = await fill(['step,valid_loss'], 'fine-tune-results');
+      const { message, param } = await refusal({ training_file: id });
+      expect(param).toBe('training_file');
+      expect(message).toContain('has the purpose fine-tune-results');
+    });
+
+    it('is made when only the validation file has too little of some label', async () => {
+      const id = await fill(topics.filter((_, i) => i % 2));
+      expect((await check(id)).valid).toBe(false);
+      expect(await create({ ...settings(), validation_file: id })).toMatchObject({ error: null });
+    });
   });
 
   it("on a deleted file, or on another tenant's, is refused", async () => {

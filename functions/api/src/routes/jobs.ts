@@ -6,21 +6,15 @@ import {
   type FineTuningJob,
   formatPromptId,
   hyperparametersOf,
-  type JobCreate,
   type JobEvent,
   LIMITS,
   PromptSettings,
 } from '@polyprompt/contract';
-import type {
-  Job,
-  JobCheckpoint,
-  Registry,
-  NumberedEvent as StoredEvent,
-} from '@polyprompt/registry';
+import type { Job, JobCheckpoint, NumberedEvent as StoredEvent } from '@polyprompt/registry';
 import { TaskError, taskOf } from '@polyprompt/tasks';
 import type { Handlers } from '../call.ts';
+import { checkJobFiles, type JobFilesDeps } from '../check/job-files.ts';
 import type { AppDeps } from '../deps.ts';
-import { hasCode } from '../errors.ts';
 import { eventStream } from '../http/event-stream.ts';
 import { listOf, numberAtEnd, seconds, secondsOrNull } from '../wire.ts';
 
@@ -43,14 +37,13 @@ const AUTOMATIC = {
   learning_rate_multiplier: 'auto',
 } as const;
 
-export function jobHandlers({
-  registry,
-  backbone,
-  closing,
-}: Pick<AppDeps, 'registry' | 'backbone' | 'closing'>): Handlers<Ids> {
+export function jobHandlers(
+  { registry, backbone, closing }: Pick<AppDeps, 'registry' | 'backbone' | 'closing'>,
+  checking: Omit<JobFilesDeps, 'files'>,
+): Handlers<Ids> {
   const { jobs } = registry;
   return {
-    async createJob({ caller, json, header }) {
+    async createJob({ caller, json, header, signal }) {
       const create = await json();
       if (create.model !== backbone.id) {
         const message = `no backbone "${create.model}"; this service has ${backbone.id}`;
@@ -58,13 +51,22 @@ export function jobHandlers({
       }
       const settings = create.prompt ?? { task: DEFAULT_TASK };
       checkTask(settings.task);
-      await checkFiles(registry, caller.tenant, create);
+      const request = {
+        bodyHash: hashOf(create),
+        idempotencyKey: idempotencyKey(header('Idempotency-Key')),
+      };
+      // What was created once is the answer, whatever has become of its files meanwhile.
+      const made = await jobs.made(caller.tenant, request);
+      if (made?.sent) return jobObject(made);
+      const { training_file, validation_file } = create;
+      const wanted = { tenant: caller.tenant, task: settings.task, training_file, validation_file };
+      await checkJobFiles({ files: registry.files, ...checking }, wanted, signal);
       const job = await jobs.create(
         caller.tenant,
         {
           backbone: backbone.id,
-          trainingFile: create.training_file,
-          validationFile: create.validation_file ?? null,
+          trainingFile: training_file,
+          validationFile: validation_file ?? null,
           prompt: create.suffix ?? undefined,
           seed: create.seed ?? DEFAULT_SEED,
           activate: settings.activate ?? null,
@@ -72,7 +74,7 @@ export function jobHandlers({
           hyperparameters: hyperparametersOf(create),
           settings,
         },
-        { bodyHash: hashOf(create), idempotencyKey: idempotencyKey(header('Idempotency-Key')) },
+        request,
       );
       return jobObject(job);
     },
@@ -120,24 +122,6 @@ function checkTask(task: PromptSettings['task']): void {
   } catch (error) {
     if (!(error instanceof TaskError)) throw error;
     throw ApiError.unprocessable('invalid_value', `prompt.task: ${error.message}`, 'prompt.task');
-  }
-}
-
-/** So that a missing file is reported by the field that names it. */
-async function checkFiles(
-  { files }: Pick<Registry, 'files'>,
-  tenant: string,
-  { training_file, validation_file }: JobCreate,
-): Promise<void> {
-  for (const [param, id] of Object.entries({ training_file, validation_file })) {
-    if (!id) continue;
-    const file = await files.get(tenant, id).catch((error) => {
-      if (!hasCode(error, 'file_not_found')) throw error;
-      throw ApiError.notFound('file.not_found', error.message, param);
-    });
-    if (file.status === 'processed') continue;
-    const why = file.statusDetails ?? 'its bytes have not arrived yet';
-    throw ApiError.unprocessable('file.invalid', `file "${id}" cannot be used: ${why}`, param);
   }
 }
 

@@ -74,14 +74,22 @@ export class Jobs {
         'bad_value',
         `${JSON.stringify(spec.prompt)} is no name for a prompt`,
       );
-    const id = await this.#requests.reserve(tenant, request, async (jobId) => {
-      const status = (await this.#find(tenant, jobId))?.value.status;
-      return status === 'failed' || status === 'cancelled';
-    });
+    const id = await this.#requests.reserve(tenant, request, (jobId) =>
+      this.#isOver(tenant, jobId),
+    );
     const known = await this.#find(tenant, id);
     const document = known ?? (await this.#create(tenant, id, spec));
     if (document.value.sent !== null) return document.value;
     return (await this.#dispatch.tell(document)).value;
+  }
+
+  /**
+   * The job that the same request has made already, as `create` would give it.
+   * @throws RegistryError `idempotency_mismatch`
+   */
+  async made(tenant: string, request: JobRequest): Promise<Job | undefined> {
+    const id = await this.#requests.find(tenant, request, (jobId) => this.#isOver(tenant, jobId));
+    return id === undefined ? undefined : (await this.#find(tenant, id))?.value;
   }
 
   /** @throws RegistryError `job_not_found` */
@@ -256,6 +264,11 @@ export class Jobs {
       if (!(error instanceof StorageError) || error.code !== 'exists') throw error;
       return this.#require(tenant, id);
     }
+  }
+
+  async #isOver(tenant: string, id: string): Promise<boolean> {
+    const status = (await this.#find(tenant, id))?.value.status;
+    return status === 'failed' || status === 'cancelled';
   }
 
   async #control(

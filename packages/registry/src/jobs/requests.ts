@@ -21,6 +21,9 @@ export interface JobRequest {
   readonly idempotencyKey?: string | undefined;
 }
 
+/** Whether a job has ended without success. */
+type IsOver = (jobId: string) => Promise<boolean>;
+
 /** How long the same key means the same request. */
 const KEY_WINDOW_MS = 24 * 3600_000;
 /** How long the same body without a key is taken for a client that tries again. */
@@ -40,20 +43,30 @@ export class JobRequests {
    * @returns the id of the job that this request makes, or made before
    * @throws RegistryError `idempotency_mismatch`
    */
-  async reserve(
-    tenant: string,
-    { bodyHash, idempotencyKey }: JobRequest,
-    isOver: (jobId: string) => Promise<boolean>,
-  ): Promise<string> {
+  async reserve(tenant: string, request: JobRequest, isOver: IsOver): Promise<string> {
+    const { key, known, valid, now } = await this.#look(tenant, request, isOver);
+    return this.#same(request, valid ?? (await this.#replace(key, known, request.bodyHash, now)));
+  }
+
+  /** The same without reserving anything. @returns undefined for a request that was not made before */
+  async find(tenant: string, request: JobRequest, isOver: IsOver): Promise<string | undefined> {
+    const { valid } = await this.#look(tenant, request, isOver);
+    return valid && this.#same(request, valid);
+  }
+
+  async #look(tenant: string, { bodyHash, idempotencyKey }: JobRequest, isOver: IsOver) {
     const named = idempotencyKey !== undefined;
     const key = requestKey(tenant, named ? `key ${idempotencyKey}` : `body ${bodyHash}`);
     const now = this.#context.clock.now();
     const known = (await this.#documents.read(key))?.value;
-    const valid =
+    const isValid =
       known !== undefined &&
       now - known.created < (named ? KEY_WINDOW_MS : BODY_WINDOW_MS) &&
       (named || !(await isOver(known.jobId)));
-    const reservation = valid ? known : await this.#replace(key, known, bodyHash, now);
+    return { key, now, known, valid: isValid ? known : undefined };
+  }
+
+  #same({ bodyHash, idempotencyKey }: JobRequest, reservation: Reservation): string {
     if (reservation.bodyHash === bodyHash) return reservation.jobId;
     throw new RegistryError(
       'idempotency_mismatch',

@@ -1,0 +1,26 @@
+/** A stored file in memory, to be checked: within a limit, because it is held as a whole. */
+import { Readable } from 'node:stream';
+import { ApiError } from '@polyprompt/contract';
+import type { Registry } from '@polyprompt/registry';
+import type { DataToCheck } from './check-data.ts';
+
+/** @throws ApiError `body.too_large`; RegistryError `file_not_found`, `file_not_ready` */
+export async function storedData(
+  files: Registry['files'],
+  tenant: string,
+  id: string,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Omit<DataToCheck, 'task'>> {
+  const { filename: name, bytes: size } = await files.get(tenant, id);
+  if (size > maxBytes) {
+    const message = `file "${id}" has ${size} bytes, the limit of a check is ${maxBytes}; start a job, which checks files of any size before it trains`;
+    throw new ApiError('body.too_large', 413, message, 'file_id');
+  }
+  const { body } = await files.content(tenant, id, { signal });
+  return { name, bytes: await collect(body) };
+}
+
+export async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  return Buffer.concat(await Readable.from(pieces).toArray());
+}
