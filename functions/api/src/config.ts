@@ -54,9 +54,10 @@ const SETTINGS = {
   },
   backbone: {
     env: 'POLYPROMPT_BACKBONE',
-    ...text(z.string().min(1), 'a model folder, or the name of one in models/'),
+    ...text(z.string().min(1), 'a model folder, or a name'),
     value: 'polyprompt-mini',
-    about: 'The backbone, whose folder name is its id.',
+    about:
+      'The backbone, whose folder name is its id. A name is looked up in models/, in backbones/ under POLYPROMPT_HOME (polyprompt backbone pull) and in the object store (polyprompt backbone push).',
   },
   endpoint: {
     env: 'POLYPROMPT_ENDPOINT',

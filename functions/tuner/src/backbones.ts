@@ -1,6 +1,7 @@
-/** Backbones by id, from the folders of this machine. */
+/** Backbones by id, from the folders of this machine or from the object store. */
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { type Registry, RegistryError } from '@polyprompt/registry';
 import { TunerError } from './errors.ts';
 
 /** The folder of a backbone. @throws TunerError `unknown_backbone` */
@@ -34,6 +35,29 @@ export function localBackbones({ folder, models }: LocalBackbones): BackboneReso
       `backbone ${JSON.stringify(id)} is not on this machine; it has ${known.join(', ') || 'none'}`,
     );
   };
+}
+
+/** Where `first` knows none, brings the one of the object store to `into`, once. */
+export function orStored(
+  first: BackboneResolver,
+  {
+    stored,
+    into,
+  }: { readonly stored: Pick<Registry['backbones'], 'fetch'>; readonly into: string },
+): BackboneResolver {
+  return async (id) => {
+    try {
+      return await first(id);
+    } catch (error) {
+      if (!(error instanceof TunerError) || error.code !== 'unknown_backbone') throw error;
+      return (await stored.fetch(id, { into }).catch(asUnknown)).dir;
+    }
+  };
+}
+
+function asUnknown(error: unknown): never {
+  if (!(error instanceof RegistryError) || error.code !== 'backbone_not_found') throw error;
+  throw new TunerError('unknown_backbone', `it is not on this machine, and ${error.message}`);
 }
 
 function isModel(folder: string): boolean {

@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { RegistryError } from '@polyprompt/registry';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { localBackbones } from './backbones.ts';
+import { localBackbones, orStored } from './backbones.ts';
 import { makeWorkDir, sweepWorkDirs } from './work-dir.ts';
 
 function temporary(): string {
@@ -41,6 +42,38 @@ describe('localBackbones', () => {
     for (const id of ['../secret', '..', '', 'small/../../secret', '.']) {
       await expect(resolve(id)).rejects.toMatchObject({ code: 'unknown_backbone' });
     }
+  });
+});
+
+describe('orStored', () => {
+  it('asks the store only for what is not here', async () => {
+    const root = temporary();
+    const models = join(root, 'models');
+    model(models, 'small');
+    const asked: unknown[] = [];
+    const resolve = orStored(localBackbones({ models }), {
+      into: join(root, 'fetched'),
+      stored: {
+        async fetch(id, { into }) {
+          asked.push([id, into]);
+          if (id === 'large') return { dir: 'there', fingerprint: '', downloaded: true };
+          throw new RegistryError(
+            id === 'huge' ? 'no_space' : 'backbone_not_found',
+            'it has large',
+          );
+        },
+      },
+    });
+    expect(await resolve('small')).toBe(join(models, 'small'));
+    expect(asked).toEqual([]);
+    expect(await resolve('large')).toBe('there');
+    expect(asked).toEqual([['large', join(root, 'fetched')]]);
+    await expect(resolve('other')).rejects.toMatchObject({
+      code: 'unknown_backbone',
+      message: expect.stringContaining('it has large'),
+    });
+    // Another machine may have room: no failure of the job.
+    await expect(resolve('huge')).rejects.toMatchObject({ code: 'no_space' });
   });
 });
 

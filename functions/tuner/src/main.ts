@@ -2,10 +2,11 @@
  * The tuner as a process. SIGTERM (a Spot notice, a deployment) checkpoints, gives the job back and ends with
  * code 0.
  */
+import { join } from 'node:path';
 import { createRegistry, JobMessage } from '@polyprompt/registry';
 import { createStorage } from '@polyprompt/storage';
 import { pino } from 'pino';
-import { localBackbones } from './backbones.ts';
+import { localBackbones, orStored } from './backbones.ts';
 import { readConfig, type TunerConfig } from './config.ts';
 import { sweepWorkDirs } from './work-dir.ts';
 import { runJobOnce, runTuner } from './worker.ts';
@@ -38,7 +39,10 @@ async function run({ job, ...settings }: TunerConfig): Promise<void> {
   const deps = {
     registry,
     queue,
-    backbones: localBackbones({ models, ...(backbone ? { folder: backbone } : {}) }),
+    backbones: orStored(localBackbones({ models, ...(backbone ? { folder: backbone } : {}) }), {
+      stored: registry.backbones,
+      into: join(workDir, 'backbones'),
+    }),
     workDir,
     log,
     signal: stop.signal,

@@ -36,10 +36,13 @@ export async function startService(
 ): Promise<Service> {
   const cleanUp = new AsyncDisposableStack();
   try {
-    const { dir, served } = await findBackbone(config.backbone);
     const state = await openState(config, onFatal);
     cleanUp.defer(() => state.close());
     const { registry } = state;
+    const { dir, served } = await findBackbone(config.backbone, {
+      folder: join(config.home, 'backbones'),
+      stored: registry.backbones,
+    });
     const { deadlineMs, pendingInputs, tenantInputs, cacheBytes, device, threads } = config;
     const engine = createEngine({
       backboneDir: dir,
