@@ -30,6 +30,18 @@ export interface IssueDetails {
     readonly count: number;
     readonly limit: number;
   };
+  missing_answer: unknown;
+  answer_not_in_context: { readonly answer: string };
+  misplaced_answer: {
+    readonly answer: string;
+    readonly start: number;
+    /** Where the context does have it; null if nowhere. */
+    readonly nearest: number | null;
+  };
+  answer_without_tokens: { readonly answer: string };
+  impossible_with_answers: { readonly count: number };
+  no_answers: { readonly count: number };
+  unplaced_answer: { readonly answer: string; readonly count: number };
   duplicate_row: { readonly firstLine: number };
   conflicting_labels: { readonly firstLine: number; readonly labels: readonly [string, string] };
   row_in_train: { readonly trainLine: number };
@@ -84,6 +96,13 @@ const SEVERITIES: Readonly<Record<IssueCode, Severity>> = {
   label_only_in_dev: 'error',
   single_label: 'error',
   too_many_labels: 'error',
+  missing_answer: 'error',
+  answer_not_in_context: 'error',
+  misplaced_answer: 'error',
+  answer_without_tokens: 'error',
+  impossible_with_answers: 'error',
+  no_answers: 'error',
+  unplaced_answer: 'warning',
   whitespace_label: 'warning',
   few_examples_for_label: 'warning',
   duplicate_row: 'warning',

@@ -4,6 +4,8 @@ export interface DatasetLimits {
   readonly fileBytes: number;
   /** One text, in UTF-16 code units; the backbone's limit in tokens is usually reached first. */
   readonly textLength: number;
+  /** One context of a question, in UTF-16 code units; it is read in windows. */
+  readonly contextLength: number;
   /** One label, in UTF-16 code units. */
   readonly labelLength: number;
   /** Different labels of a training file. */
@@ -17,6 +19,7 @@ export interface DatasetLimits {
 export const DATASET_LIMITS: DatasetLimits = {
   fileBytes: 512 * 1024 * 1024,
   textLength: 100_000,
+  contextLength: 1_000_000,
   labelLength: 200,
   labels: 256,
   examplesPerLabel: 8,

@@ -6,6 +6,7 @@ import { type ColumnRole, findColumns } from './columns.ts';
 import { readContent } from './content.ts';
 import { type Format, formatOf } from './format.ts';
 import type { IssueLog } from './issue-log.ts';
+import type { Expand } from './json-document.ts';
 import type { DatasetLimits } from './limits.ts';
 import type { ColumnChoice, DatasetReport, DatasetSource, ParseOptions } from './report.ts';
 import { type Column, type Row, readTable } from './table.ts';
@@ -20,6 +21,7 @@ export interface Rows<Role extends string> {
 /**
  * Reads the rows of a file and finds its columns. Whatever stands in the way is in the log, and there
  * are no rows then.
+ * @param expand finds the rows of a JSON document, where it is more than an array of them
  * @throws TaskError `bad_option` for a column choice of a role that there is not
  */
 export function readRows<Role extends string>(
@@ -28,6 +30,7 @@ export function readRows<Role extends string>(
   options: ParseOptions,
   limits: DatasetLimits,
   log: IssueLog,
+  expand?: Expand,
 ): Rows<Role> {
   const choices = options.columns ?? {};
   assertRoles(choices, roles);
@@ -42,7 +45,7 @@ export function readRows<Role extends string>(
   if (content === undefined) return none();
   const format = options.format ?? formatOf(name, content.text);
   const header = options.header ?? !areIndices(choices);
-  const table = readTable(content, format, { header }, log);
+  const table = readTable(content, format, { header }, log, expand);
   if (table.columns.length === 0 || (table.rows.length === 0 && log.errors === 0)) {
     if (log.errors === 0) reportNoRows(log);
     return none(format);

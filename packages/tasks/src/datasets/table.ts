@@ -4,6 +4,7 @@ import type { Content } from './content.ts';
 import { type DelimitedOptions, readDelimited } from './delimited.ts';
 import type { Format } from './format.ts';
 import type { IssueLog } from './issue-log.ts';
+import { type Expand, expandRows, readJsonDocument } from './json-document.ts';
 import { readJsonLines } from './json-lines.ts';
 
 export interface Table {
@@ -22,19 +23,30 @@ export interface Column {
 export interface Row {
   /** Line of the file that the row begins on. */
   readonly line: number;
+  /** Where the row is in a JSON document, such as `data[3]`. */
+  readonly path?: string;
   readonly cells: readonly unknown[] | Readonly<Record<string, unknown>>;
 }
 
-/** Reads the rows of a file; what cannot be read is reported and left out. */
+/**
+ * Reads the rows of a file; what cannot be read is reported and left out.
+ * @param expand finds the rows of a JSON document
+ */
 export function readTable(
   content: Content,
   format: Format,
   options: DelimitedOptions,
   log: IssueLog,
+  expand: Expand = expandRows,
 ): Table {
-  return format === 'jsonl'
-    ? readJsonLines(content, log)
-    : readDelimited(content, format, options, log);
+  switch (format) {
+    case 'jsonl':
+      return readJsonLines(content, log);
+    case 'json':
+      return readJsonDocument(content, expand, log);
+    default:
+      return readDelimited(content, format, options, log);
+  }
 }
 
 export function cellOf(row: Row, key: string | number): unknown {

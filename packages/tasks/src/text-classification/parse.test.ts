@@ -309,7 +309,7 @@ describe('rows that cannot be used', () => {
   });
 
   it('says how to split an array into lines', () => {
-    const report = read('a.json', '[\n{"text":"a","label":"x"}\n]');
+    const report = read('a.jsonl', '[\n{"text":"a","label":"x"}\n]');
     expect(report.counts.malformed_json).toBe(2);
     expect(report.issues[0]!.suggestion).toContain('jq');
   });
