@@ -36,6 +36,11 @@ export function moment(seconds: number | null | undefined): string {
   return new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ');
 }
 
+/** A score between 0 and 1. */
+export function fixed(value: number): string {
+  return value.toFixed(4);
+}
+
 /** A share as percent with three significant digits. */
 export function percent(share: number): string {
   return `${Number((100 * share).toPrecision(3))} %`;

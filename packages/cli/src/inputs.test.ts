@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { textClassification as task } from '@polyprompt/tasks';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type InputFormat, type Item, readItems, textItems } from './inputs.ts';
+import { givenItems, type InputFormat, type Item, readItems } from './inputs.ts';
 import { MAX_LINE_BYTES } from './lines.ts';
 import { makeWorld } from './testing/cli.ts';
 
@@ -119,9 +119,14 @@ describe('readItems', () => {
   });
 });
 
-describe('textItems', () => {
+describe('givenItems', () => {
   it('keeps texts as they are, line breaks included', () => {
-    expect(textItems(task, ['a\nb', ' '], ['c', 'd'])).toEqual([
+    expect(
+      givenItems(task, [
+        { text: 'a\nb', text_pair: 'c' },
+        { text: ' ', text_pair: 'd' },
+      ]),
+    ).toEqual([
       { line: 1, input: { text: 'a\nb', textPair: 'c' } },
       { line: 2, issue: expect.objectContaining({ code: 'empty_text' }) },
     ]);

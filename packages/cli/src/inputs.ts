@@ -58,16 +58,12 @@ export async function* readItems<T extends TaskTypes>(
   if (found === 0) throw new CliError('bad_input', `${name} is empty; give at least one text`);
 }
 
-/** Rows of texts that were given as they are. */
-export function textItems<T extends TaskTypes>(
+/** Rows that were given as options, in the form that they would have in a file. */
+export function givenItems<T extends TaskTypes>(
   task: Task<T>,
-  texts: readonly string[],
-  pairs: readonly string[] = [],
+  rows: readonly object[],
 ): Item<T['input']>[] {
-  return texts.map((text, i) => {
-    const row = pairs[i] === undefined ? { text } : { text, text_pair: pairs[i] };
-    return rowItem(task, Buffer.from(JSON.stringify(row)), i + 1);
-  });
+  return rows.map((row, i) => rowItem(task, Buffer.from(JSON.stringify(row)), i + 1));
 }
 
 function openFile(path: string): AsyncIterable<Uint8Array> {

@@ -15,7 +15,6 @@ import {
   promptLength,
   readPrompt,
 } from '@polyprompt/prompts';
-import type { TaskName } from '@polyprompt/tasks';
 import { TUNED_BACKBONE } from '@polyprompt/tuning';
 import { CliError } from './errors.ts';
 import { shippedBackbone } from './options.ts';
@@ -45,12 +44,6 @@ export async function loadPrompt(dir: string, options: LoadOptions = {}): Promis
       : await requireBackbone(options.backbone, prompt);
   const room = usableTokens(backbone.spec, promptLength(prompt));
   return { prompt, card, backbone, predictor: new Predictor(backbone, options), room };
-}
-
-/** @throws CliError `bad_input` for a prompt of another task */
-export function requireTask({ prompt }: LoadedPrompt, { name }: { readonly name: TaskName }): void {
-  if (prompt.task === name) return;
-  throw new CliError('bad_input', `the prompt is for ${prompt.task}; this command needs ${name}`);
 }
 
 async function requireBackbone(dir: string, prompt: Prompt): Promise<Backbone> {

@@ -1,20 +1,14 @@
 /** `polyprompt evaluate`: scores of a prompt on labelled files, per file and language. */
 import { readFileSync } from 'node:fs';
-import {
-  type ClassificationEvaluation,
-  type ClassificationScores,
-  type LabelScore,
-  showIssue,
-  type TextExample,
-  textClassification as task,
-} from '@polyprompt/tasks';
+import { type Evaluation, type Example, type Scores, showIssue } from '@polyprompt/tasks';
 import { Command } from 'commander';
 import { CliError } from '../errors.ts';
-import { count, plural } from '../format.ts';
-import { type LoadedPrompt, loadPrompt, requireTask } from '../loaded-prompt.ts';
+import { count, fixed, plural } from '../format.ts';
+import { type LoadedPrompt, loadPrompt } from '../loaded-prompt.ts';
 import { type DeviceOptions, type LimitOptions, withDevice, withLimits } from '../options.ts';
 import { answerInputs, tokenLimit } from '../predict.ts';
 import { table } from '../table.ts';
+import { viewOf } from '../tasks/index.ts';
 
 interface Options extends DeviceOptions, LimitOptions {
   readonly prompt: string;
@@ -26,13 +20,16 @@ interface Options extends DeviceOptions, LimitOptions {
 
 const ALL_FILES = 'all files';
 
+type View = ReturnType<typeof viewOf>;
+type AnyExample = Example<unknown, unknown>;
+
 interface Answered {
   readonly file: string;
-  readonly examples: readonly TextExample[];
-  readonly answers: readonly (readonly LabelScore[])[];
+  readonly examples: readonly AnyExample[];
+  readonly answers: readonly unknown[];
 }
 
-type Evaluated = { readonly file: string } & ClassificationEvaluation;
+type Evaluated = { readonly file: string } & Evaluation;
 
 export function evaluateCommand(): Command {
   const command = new Command('evaluate')
@@ -55,28 +52,32 @@ Examples:
 }
 
 async function evaluate(options: Options): Promise<void> {
-  const files = options.data.map((file) => ({ file, examples: readExamples(file) }));
   const loaded = await loadPrompt(options.prompt, options);
-  requireTask(loaded, task);
+  const view = viewOf(loaded.prompt.task);
   try {
+    // All of them are read before anything is computed: the last may be the one with a mistake.
+    const files = options.data.map((file) => ({ file, examples: readExamples(view, file) }));
     const answered: Answered[] = [];
     for (const { file, examples } of files) {
-      answered.push({ file, examples, answers: await answer(loaded, file, examples, options) });
+      const answers = await answer(loaded, view, file, examples, options);
+      answered.push({ file, examples, answers });
     }
-    const scores = answered.map((part) => score(loaded, part));
-    const total = score(loaded, {
+    const scores = answered.map((part) => score(loaded, view, part));
+    const total = score(loaded, view, {
       file: ALL_FILES,
       examples: answered.flatMap(({ examples }) => examples),
       answers: answered.flatMap(({ answers }) => answers),
     });
-    console.log(options.json ? asJson(loaded, scores, total) : asText(scores, total, options));
+    console.log(
+      options.json ? asJson(loaded, scores, total) : asText(view, scores, total, options),
+    );
   } finally {
     await loaded.predictor.release();
   }
 }
 
 /** @throws CliError `no_such_file`, `bad_input` with every problem of the file */
-function readExamples(file: string): readonly TextExample[] {
+function readExamples({ task }: View, file: string): readonly AnyExample[] {
   const report = task.parse({ name: file, bytes: readBytes(file) }, { purpose: 'evaluate' });
   if (report.valid) return report.examples;
   const errors = report.issues.filter(({ severity }) => severity === 'error');
@@ -95,10 +96,11 @@ function readBytes(file: string): Uint8Array {
 
 async function answer(
   loaded: LoadedPrompt,
+  { task }: View,
   file: string,
-  examples: readonly TextExample[],
+  examples: readonly AnyExample[],
   options: Options,
-): Promise<(readonly LabelScore[])[]> {
+): Promise<unknown[]> {
   const inputs = examples.map(({ input }) => input);
   const outcomes = await answerInputs(loaded, task, inputs, options);
   const limit = plural(tokenLimit(loaded, options), 'token');
@@ -120,9 +122,13 @@ async function answer(
   return outcomes.map(({ answer }) => answer!);
 }
 
-function score({ prompt }: LoadedPrompt, { file, examples, answers }: Answered): Evaluated {
+function score(
+  { prompt }: LoadedPrompt,
+  { task, unknownLabels }: View,
+  { file, examples, answers }: Answered,
+): Evaluated {
   const evaluation = task.evaluate(examples, answers, prompt.labels);
-  const unknown = evaluation.perLabel.slice(prompt.labels.length).map(({ label }) => label);
+  const unknown = unknownLabels(evaluation, prompt.labels);
   if (unknown.length > 0 && file !== ALL_FILES) {
     console.error(
       `polyprompt: ${file}: the prompt does not know the label "${unknown.join('", "')}"; ` +
@@ -142,48 +148,36 @@ function asJson(loaded: LoadedPrompt, files: readonly Evaluated[], overall: Eval
   );
 }
 
-function asText(files: readonly Evaluated[], overall: Evaluated, { details }: Options): string {
+function asText(
+  view: View,
+  files: readonly Evaluated[],
+  overall: Evaluated,
+  { details }: Options,
+): string {
   const shown = files.length > 1 ? [...files, overall] : files;
   const rows = shown.flatMap((scores) => {
     const { file } = scores;
     // Scores of all files together are one line; their languages are in the lines of the files.
-    if (scores === overall) return [row(file, '', scores)];
+    if (scores === overall) return [row(view, file, '', scores)];
     const languages = Object.entries(scores.languages);
     const [only] = languages;
-    if (languages.length < 2) return [row(file, only?.[0] ?? '', scores)];
+    if (languages.length < 2) return [row(view, file, only?.[0] ?? '', scores)];
     return [
-      ...languages.map(([language, part]) => row(file, language, part)),
-      row(file, 'all', scores),
+      ...languages.map(([language, part]) => row(view, file, language, part)),
+      row(view, file, 'all', scores),
     ];
   });
-  const tables = [table(['file', 'language', 'examples', 'accuracy', 'f1_macro'], rows, 'llrrr')];
-  if (details) tables.push(...shown.map(detailsOf));
+  const head = ['file', 'language', 'examples', ...view.metrics];
+  const tables = [table(head, rows, `ll${'r'.repeat(head.length - 2)}`)];
+  if (details) tables.push(...shown.map((scores) => view.details(scores.file, scores)));
   return tables.join('\n\n');
 }
 
-function row(file: string, language: string, { examples, metrics }: ClassificationScores) {
-  return [file, language, count(examples), fixed(metrics.accuracy), fixed(metrics.f1_macro)];
-}
-
-function detailsOf({ file, perLabel, confusion }: Evaluated): string {
-  const scores = perLabel.map(({ label, precision, recall, f1, support }) => [
-    label,
-    fixed(precision),
-    fixed(recall),
-    fixed(f1),
-    count(support),
-  ]);
-  const labels = perLabel.map(({ label }) => label);
-  const taken = confusion.map((counts, i) => [labels[i]!, ...counts.map((value) => count(value))]);
-  return [
-    `${file}, per label`,
-    table(['label', 'precision', 'recall', 'f1', 'examples'], scores, 'lrrrr'),
-    '',
-    `${file}, label (row) and prediction (column)`,
-    table(['', ...labels], taken, `l${'r'.repeat(labels.length)}`),
-  ].join('\n');
-}
-
-function fixed(value: number): string {
-  return value.toFixed(4);
+function row(
+  { metrics: shown }: View,
+  file: string,
+  language: string,
+  { examples, metrics }: Scores,
+): string[] {
+  return [file, language, count(examples), ...shown.map((name) => fixed(metrics[name] ?? 0))];
 }

@@ -1,11 +1,11 @@
 /** `polyprompt predict`: one JSON line per input, in their order. */
 import { once } from 'node:events';
-import { type DatasetIssue, type LabelScore, textClassification } from '@polyprompt/tasks';
+import type { DatasetIssue } from '@polyprompt/tasks';
 import { Command, Option } from 'commander';
 import { CliError } from '../errors.ts';
 import { count, plural } from '../format.ts';
-import { INPUT_FORMATS, type InputFormat, type Item, readItems, textItems } from '../inputs.ts';
-import { type LoadedPrompt, loadPrompt, requireTask } from '../loaded-prompt.ts';
+import { givenItems, INPUT_FORMATS, type InputFormat, type Item, readItems } from '../inputs.ts';
+import { type LoadedPrompt, loadPrompt } from '../loaded-prompt.ts';
 import {
   type DeviceOptions,
   type LimitOptions,
@@ -14,21 +14,20 @@ import {
   withLimits,
 } from '../options.ts';
 import { answerInputs, DEFAULT_BATCH_TOKENS, tokenLimit } from '../predict.ts';
+import { checkFlags, viewOf } from '../tasks/index.ts';
+import { INPUT_FLAGS, type TaskOptions } from '../tasks/view.ts';
 
-interface Options extends DeviceOptions, LimitOptions {
+interface Options extends DeviceOptions, LimitOptions, TaskOptions {
   readonly prompt: string;
   readonly backbone?: string;
-  readonly text?: readonly string[];
-  readonly textPair?: readonly string[];
   readonly file?: string;
   readonly format?: InputFormat;
-  readonly topK?: number;
   readonly batchTokens: number;
 }
 
 const SHOWN_REFUSALS = 10;
 
-type TextItem = Item<{ readonly text: string; readonly textPair?: string }>;
+type View = ReturnType<typeof viewOf>;
 
 export function predictCommand(): Command {
   const command = new Command('predict')
@@ -59,15 +58,15 @@ Examples:
 }
 
 async function predict(options: Options): Promise<void> {
-  const blocks = openInputs(options);
+  checkInputs(options);
   const loaded = await loadPrompt(options.prompt, options);
-  requireTask(loaded, textClassification);
+  const view = viewOf(loaded.prompt.task);
   const refusals: string[] = [];
   let refused = 0;
   let cut = 0;
   try {
-    for await (const items of blocks) {
-      for (const line of await answerLines(loaded, items, options)) {
+    for await (const items of openInputs(view, options)) {
+      for (const line of await answerLines(loaded, view, items, options)) {
         if (line.error && refused++ < SHOWN_REFUSALS) {
           refusals.push(`line ${line.line}: ${line.error.message}`);
         }
@@ -90,36 +89,33 @@ async function predict(options: Options): Promise<void> {
   }
 }
 
-function openInputs(options: Options): AsyncIterable<TextItem[]> | TextItem[][] {
-  const { text, textPair = [], file, format } = options;
-  if ((text === undefined) === (file === undefined)) {
+/** What can be said before the prompt, and with it the task, is known. */
+function checkInputs({ file, ...options }: Options): void {
+  const { text, textPair = [] } = options;
+  const given = INPUT_FLAGS.some((flag) => options[flag] !== undefined);
+  if ((file === undefined) !== given) {
     throw new CliError('usage', 'give either --text or --file (--help shows examples)');
   }
-  if (file !== undefined && textPair.length > 0) {
+  if (text !== undefined && textPair.length > 0 && textPair.length !== text.length) {
     throw new CliError(
       'usage',
-      '--text-pair goes with --text; in a file, pairs are in "text_pair"',
+      `there are ${text.length} texts and ${textPair.length} second texts; give one --text-pair for each --text`,
     );
   }
-  if (file !== undefined) {
-    return readItems(textClassification, { path: file, format });
-  }
-  if (textPair.length > 0 && textPair.length !== text!.length) {
-    throw new CliError(
-      'usage',
-      `there are ${text!.length} texts and ${textPair.length} second texts; give one --text-pair for each --text`,
-    );
-  }
-  return [textItems(textClassification, text!, textPair)];
+}
+
+function openInputs(
+  view: View,
+  options: Options,
+): AsyncIterable<Item<unknown>[]> | Item<unknown>[][] {
+  checkFlags(view, options);
+  const { file, format } = options;
+  if (file !== undefined) return readItems(view.task, { path: file, format });
+  return [givenItems(view.task, view.rows(options))];
 }
 
 interface AnswerLine {
   readonly line: number;
-  readonly text?: string;
-  readonly text_pair?: string;
-  readonly label?: string;
-  readonly score?: number;
-  readonly scores?: readonly LabelScore[];
   readonly truncated?: true;
   /** Length of a text that was cut or refused. */
   readonly tokens?: number;
@@ -128,19 +124,18 @@ interface AnswerLine {
 
 async function answerLines(
   loaded: LoadedPrompt,
-  items: readonly TextItem[],
+  view: View,
+  items: readonly Item<unknown>[],
   options: Options,
 ): Promise<AnswerLine[]> {
   const inputs = items.flatMap((item) => ('input' in item ? [item.input] : []));
-  const outcomes = await answerInputs(loaded, textClassification, inputs, options);
+  const outcomes = await answerInputs(loaded, view.task, inputs, options, view.options(options));
   const limit = tokenLimit(loaded, options);
   let next = 0;
   return items.map((item): AnswerLine => {
     const { line } = item;
     if ('issue' in item) return { line, error: errorOf(item.issue) };
     const { answer, overrun } = outcomes[next++]!;
-    const { text, textPair } = item.input;
-    const row = { line, text, ...(textPair === undefined ? {} : { text_pair: textPair }) };
     const cut = overrun === undefined ? {} : { tokens: overrun };
     if (answer === undefined) {
       const message =
@@ -148,11 +143,9 @@ async function answerLines(
         `is ${limit.toLocaleString('en')}; shorten it or give --truncate`;
       return { line, ...cut, error: { code: 'too_many_tokens', message } };
     }
-    const scores = answer.map(({ label, score }) => ({ label, score: rounded(score) }));
     return {
-      ...row,
-      ...scores[0]!,
-      scores: scores.slice(0, options.topK),
+      line,
+      ...view.line(item.input, answer, options),
       ...(overrun === undefined ? {} : { truncated: true, ...cut }),
     };
   });
@@ -160,11 +153,6 @@ async function answerLines(
 
 function errorOf({ code, message, suggestion }: DatasetIssue): { code: string; message: string } {
   return { code, message: suggestion === undefined ? message : `${message}; ${suggestion}` };
-}
-
-/** Six digits say all that a float32 computation does. */
-function rounded(score: number): number {
-  return Number(score.toPrecision(6));
 }
 
 async function write(text: string): Promise<void> {

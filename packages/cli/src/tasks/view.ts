@@ -1,0 +1,42 @@
+/** How the command line shows a task: what its options mean, what a line of answers and a table hold. */
+import type { LabelScore, Task, TaskTypes } from '@polyprompt/tasks';
+
+/** The options of `predict` that belong to some tasks and not to others. */
+export interface TaskOptions {
+  readonly text?: readonly string[];
+  readonly textPair?: readonly string[];
+  readonly topK?: number;
+}
+
+/** Those of them that bring inputs, in place of a file. */
+export const INPUT_FLAGS = ['text', 'textPair'] as const satisfies readonly (keyof TaskOptions)[];
+
+export interface TaskView<T extends TaskTypes> {
+  readonly task: Task<T>;
+  /** The task's own options; others that are given are refused. */
+  readonly flags: readonly (keyof TaskOptions)[];
+  /**
+   * The inputs that were given as options, as rows of a JSONL file; none if they are in a file.
+   * @throws CliError `usage`
+   */
+  rows(options: TaskOptions): readonly object[];
+  /** Settings of the answers. */
+  options(options: TaskOptions): T['options'];
+  /** What the line of an answer says, the number of the line aside. */
+  line(input: T['input'], answer: T['answer'], options: TaskOptions): object;
+  /** The metrics in the table of scores. */
+  readonly metrics: readonly string[];
+  /** Labels of the data that the prompt does not know. */
+  unknownLabels(evaluation: T['evaluation'], labels: readonly string[]): readonly string[];
+  /** Tables that say more than the metrics. */
+  details(title: string, evaluation: T['evaluation']): string;
+}
+
+/** Six digits say all that a float32 computation does. */
+export function rounded(score: number): number {
+  return Number(score.toPrecision(6));
+}
+
+export function roundedScores(scores: readonly LabelScore[]): LabelScore[] {
+  return scores.map(({ label, score }) => ({ label, score: rounded(score) }));
+}
