@@ -18,6 +18,7 @@ import {
 import {
   type Backbone,
   openBackbone,
+  RowPrefixes,
   servingGraph,
   type TuningMethod,
   trainingGraph,
@@ -97,8 +98,10 @@ async function measure(
   const forwardFeeds = {
     ...tokens,
     ...head,
-    prefix,
-    prefix_mask: filled([1, PREFIX], 1),
+    ...new RowPrefixes(spec).feeds(
+      Array(batch).fill({ ...prefix, shape: prefix.shape.slice(1) }),
+      PREFIX,
+    ),
     prompt_index: { data: new BigInt64Array(batch), shape: [batch] },
   };
 

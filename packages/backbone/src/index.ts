@@ -36,6 +36,7 @@ export {
   tokenBatch,
 } from './graphs/batch.ts';
 export type { PositionRule } from './graphs/positions.ts';
+export { RowPrefixes } from './graphs/row-prefixes.ts';
 export { type PromptKind, type ServingGraph, servingGraph } from './graphs/serving.ts';
 export {
   GRADIENT,

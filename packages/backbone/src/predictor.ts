@@ -7,6 +7,7 @@ import { compile, type Program, type TensorData } from '@polyprompt/autodiff';
 import { type Device, type DeviceChoice, providersOf, resolveDevice } from './device.ts';
 import { type PoolingRule, poolWeights, type TokenRow, tokenBatch } from './graphs/batch.ts';
 import type { PositionRule } from './graphs/positions.ts';
+import { RowPrefixes } from './graphs/row-prefixes.ts';
 import { type PromptKind, servingGraph } from './graphs/serving.ts';
 import { weightFolder } from './graphs/weights.ts';
 import type { Backbone } from './open.ts';
@@ -40,7 +41,7 @@ export interface RowLogits {
   readonly classes: number;
   /** [C] */
   readonly pooled: Float32Array;
-  /** [tokens of the row, C] */
+  /** [tokens of the row, C]; cut out when asked for. */
   readonly tokens: Float32Array;
 }
 
@@ -54,19 +55,29 @@ export class Predictor {
   readonly device: Device;
   readonly #threads: number | undefined;
   readonly #programs = new Map<PromptKind, Promise<Program>>();
+  readonly #prefixes: RowPrefixes;
+  /** Batches run one after another: they share the memory of the prefixes. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** @throws BackboneError `device_unavailable` */
   constructor(backbone: Backbone, { device = 'auto', threads }: PredictorOptions = {}) {
     this.backbone = backbone;
     this.device = resolveDevice(device);
     this.#threads = threads;
+    this.#prefixes = new RowPrefixes(backbone.spec);
   }
 
   /**
    * Runs rows as one batch (two when some have soft prompts and others do not). Blocks the thread
    * while it computes.
    */
-  async predict(rows: readonly PredictRow[]): Promise<RowLogits[]> {
+  predict(rows: readonly PredictRow[]): Promise<RowLogits[]> {
+    const turn = this.#turn.then(() => this.#predict(rows));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #predict(rows: readonly PredictRow[]): Promise<RowLogits[]> {
     const results: RowLogits[] = new Array(rows.length);
     for (const soft of [false, true]) {
       const chosen = rows.flatMap((row, i) => (usesSoft(row.prompt) === soft ? [i] : []));
@@ -124,7 +135,12 @@ export class Predictor {
         shape: [rows.length],
       },
       ...heads(prompts, this.backbone.spec.hidden),
-      ...(kind === 'prefix' ? prefixes(prompts, length) : {}),
+      ...(kind === 'prefix'
+        ? this.#prefixes.feeds(
+            rows.map(({ prompt }) => prompt.prefix),
+            length,
+          )
+        : {}),
       ...(kind === 'soft' ? softPrompts(prompts, length) : {}),
     };
     if (this.backbone.checkpoint.hasPooler) {
@@ -158,40 +174,19 @@ function heads(prompts: readonly PromptTensors[], hidden: number): Record<string
   prompts.forEach(({ headWeight, headBias }, n) => {
     const own = headBias.data.length;
     bias.set(headBias.data, n * classes);
-    for (let h = 0; h < hidden; h++) {
-      const row = headWeight.data.subarray(h * own, (h + 1) * own);
-      weight.set(row, (n * hidden + h) * classes);
+    const from = headWeight.data;
+    const at = n * hidden * classes;
+    if (own === classes) weight.set(from, at);
+    else {
+      // Element by element: a view and a copy per row of a few classes took ten times as long.
+      for (let h = 0; h < hidden; h++) {
+        for (let c = 0; c < own; c++) weight[at + h * classes + c] = from[h * own + c]!;
+      }
     }
   });
   return {
     head_weight: { data: weight, shape: [prompts.length, hidden, classes] },
     head_bias: { data: bias, shape: [prompts.length, classes] },
-  };
-}
-
-/** Prefixes side by side, padded at the end to the longest and masked there. */
-function prefixes(prompts: readonly PromptTensors[], length: number): Record<string, TensorData> {
-  const example = prompts.find(({ prefix }) => prefix)!.prefix!;
-  const [layers, , heads, , headDim] = example.shape as [number, 2, number, number, number];
-  const blocks = layers * 2 * heads;
-  const data = new Float32Array(prompts.length * blocks * length * headDim);
-  const mask = new Float32Array(prompts.length * length);
-  prompts.forEach(({ prefix }, n) => {
-    if (!prefix) return;
-    const own = prefix.shape[3]!;
-    mask.fill(1, n * length, n * length + own);
-    if (own === length) {
-      data.set(prefix.data, n * blocks * length * headDim);
-      return;
-    }
-    for (let block = 0; block < blocks; block++) {
-      const part = prefix.data.subarray(block * own * headDim, (block + 1) * own * headDim);
-      data.set(part, (n * blocks + block) * length * headDim);
-    }
-  });
-  return {
-    prefix: { data, shape: [prompts.length, layers, 2, heads, length, headDim] },
-    prefix_mask: { data: mask, shape: [prompts.length, length] },
   };
 }
 
@@ -221,10 +216,16 @@ function rowLogits(
   const padded = result.pooled_logits!.shape[1]!;
   const pooledLogits = result.pooled_logits!.data as Float32Array;
   const tokenLogits = result.token_logits!.data as Float32Array;
-  const tokens = new Float32Array(ids.length * classes);
-  for (let t = 0; t < ids.length; t++) {
-    const at = (b * total + softLength + t) * padded;
-    tokens.set(tokenLogits.subarray(at, at + classes), t * classes);
-  }
-  return { classes, pooled: pooledLogits.slice(b * padded, b * padded + classes), tokens };
+  return {
+    classes,
+    pooled: pooledLogits.slice(b * padded, b * padded + classes),
+    get tokens() {
+      const tokens = new Float32Array(ids.length * classes);
+      for (let t = 0; t < ids.length; t++) {
+        const at = (b * total + softLength + t) * padded;
+        for (let c = 0; c < classes; c++) tokens[t * classes + c] = tokenLogits[at + c]!;
+      }
+      return tokens;
+    },
+  };
 }

@@ -1,7 +1,7 @@
 /**
- * The serving graph: one batch of any mix of prompts, tasks and tenants. Rows pick their prompt and
- * head by index; prompts of different lengths are padded and masked, heads of different label
- * counts padded (DESIGN section 3).
+ * The serving graph: one batch of any mix of prompts, tasks and tenants. Every row brings its own
+ * prompt and picks its head by index; prompts of different lengths are padded and masked, heads of
+ * different label counts padded.
  */
 import {
   add,
@@ -11,7 +11,6 @@ import {
   matmul,
   type Outputs,
   reshape,
-  split,
   tanh,
   unsqueeze,
   type Value,
@@ -19,7 +18,8 @@ import {
 } from '@polyprompt/autodiff';
 import type { Checkpoint } from '../checkpoint.ts';
 import type { BackboneSpec } from '../config.ts';
-import { attentionBias, type EncoderInputs, encode, type LayerPrefix, linear } from './encoder.ts';
+import { attentionBias, type EncoderInputs, encode, linear } from './encoder.ts';
+import { prefixInput } from './row-prefixes.ts';
 import { frozenWeights, type Weights } from './weights.ts';
 
 /**
@@ -42,7 +42,7 @@ export interface ServingGraph {
  * Inputs: `input_ids` [B,S], `attention_mask` [B,T] float32, `position_ids` [B,T],
  * `token_type_ids` [B,T] (BERT only), `pool_weights` [B,T], `use_pooler` [B,1] bool (checkpoints with
  * a pooler), `prompt_index` [B], `head_weight` [N,hidden,C], `head_bias` [N,C]; for `prefix`:
- * `prefix` [N,layers,2,heads,P,headDim] and `prefix_mask` [N,P] float32; for `soft`: `soft_prompt`
+ * each layer's `prefixInput` [B,heads,P,headDim] and `prefix_mask` [B,P] float32; for `soft`: `soft_prompt`
  * [N,P,hidden], T = P+S with the prompt's part of a row's mask in `attention_mask`.
  * Outputs: `pooled_logits` [B,C], `token_logits` [B,T,C].
  *
@@ -108,37 +108,18 @@ function promptInputs(
     return { bias: attentionBias(spec, mask, null, positions), prefix: null, softPrompt: null };
   }
   const { layers, heads, headDim } = spec;
-  const prefix = graph.input('prefix', 'float32', ['N', layers, 2, heads, 'P', headDim]);
-  const prefixMask = gather(graph.input('prefix_mask', 'float32', ['N', 'P']), index);
+  const block = (layer: number, part: 'key' | 'value') =>
+    graph.input(prefixInput(layer, part), 'float32', ['B', heads, 'P', headDim]);
+  const blocks = Array.from({ length: layers }, (_, layer) => ({
+    key: block(layer, 'key'),
+    value: block(layer, 'value'),
+  }));
+  const prefixMask = graph.input('prefix_mask', 'float32', ['B', 'P']);
   return {
     bias: attentionBias(spec, mask, prefixMask, positions),
-    prefix: layerPrefixes(spec, prefix, (part) => gather(part, index)),
+    prefix: (layer) => blocks[layer]!,
     softPrompt: null,
   };
-}
-
-/**
- * Cuts a stack of prefixes [N, layers, 2, heads, P, headDim] into each layer's keys and values and
- * lets `toRows` bring a part [N, heads, P, headDim] to the rows of the batch.
- */
-export function layerPrefixes(
-  spec: BackboneSpec,
-  prefix: Value,
-  toRows: (part: Value) => Value,
-): (layer: number) => LayerPrefix {
-  const [prompts, layers, , heads, length, headDim] = prefix.shape as [
-    Dim,
-    number,
-    2,
-    Dim,
-    Dim,
-    Dim,
-  ];
-  const stacked = reshape(prefix, [prompts, 2 * layers, heads, length, headDim]);
-  const parts = split(stacked, 1, Array(2 * spec.layers).fill(1)).map((part) =>
-    toRows(reshape(part, [prompts, heads, length, headDim])),
-  );
-  return (layer) => ({ key: parts[2 * layer]!, value: parts[2 * layer + 1]! });
 }
 
 /** [B, hidden]: the states weighed by `pool_weights`, through the frozen pooler where a row asks. */

@@ -16,6 +16,7 @@ import {
   reduceSum,
   repeatLike,
   reshape,
+  split,
   sub,
   tanh,
   transpose,
@@ -25,8 +26,8 @@ import {
 import type { Checkpoint } from '../checkpoint.ts';
 import type { BackboneSpec } from '../config.ts';
 import type { CanonicalName } from '../names.ts';
-import { attentionBias, encode, linear } from './encoder.ts';
-import { layerPrefixes, pooledStates, tokenInputs } from './serving.ts';
+import { attentionBias, encode, type LayerPrefix, linear } from './encoder.ts';
+import { pooledStates, tokenInputs } from './serving.ts';
 import { frozenWeights, tunedWeights, WEIGHT_INPUT } from './weights.ts';
 
 export type TuningMethod = 'prefix' | 'soft' | 'full' | 'head';
@@ -147,6 +148,30 @@ export function trainingGraph(
     shape: shape.map((size) => (size === 'N' ? 1 : (size as number))),
   }));
   return { outputs, parameters, layers, states, pooled };
+}
+
+/**
+ * Cuts a stack of prefixes [N, layers, 2, heads, P, headDim] into each layer's keys and values and
+ * lets `toRows` bring a part [N, heads, P, headDim] to the rows of the batch.
+ */
+function layerPrefixes(
+  spec: BackboneSpec,
+  prefix: Value,
+  toRows: (part: Value) => Value,
+): (layer: number) => LayerPrefix {
+  const [prompts, layers, , heads, length, headDim] = prefix.shape as [
+    Dim,
+    number,
+    2,
+    Dim,
+    Dim,
+    Dim,
+  ];
+  const stacked = reshape(prefix, [prompts, 2 * layers, heads, length, headDim]);
+  const parts = split(stacked, 1, Array(2 * spec.layers).fill(1)).map((part) =>
+    toRows(reshape(part, [prompts, heads, length, headDim])),
+  );
+  return (layer) => ({ key: parts[2 * layer]!, value: parts[2 * layer + 1]! });
 }
 
 /** Prefix of the output names of gradients, in front of the parameter's name. */

@@ -16,6 +16,7 @@ import {
 } from '@polyprompt/autodiff';
 import { readHeader, readTensor, type TensorEntry } from '@polyprompt/safetensors';
 import { tokenBatch } from '../graphs/batch.ts';
+import { RowPrefixes } from '../graphs/row-prefixes.ts';
 import { servingGraph } from '../graphs/serving.ts';
 import { GRADIENT, type LossKind, type TuningMethod, trainingGraph } from '../graphs/training.ts';
 import { WEIGHT_INPUT, weightFolder } from '../graphs/weights.ts';
@@ -143,12 +144,13 @@ class Replay {
     const feeds: Record<string, TensorData> = { ...tokens, ...this.#pool(test.inputs, length) };
     if (prompt) {
       const many = prompt.count > 1;
-      feeds.prefix = prompt.stack;
-      feeds.prefix_mask = ones([prompt.count, prompt.length]);
-      feeds.prompt_index = {
-        data: BigInt64Array.from({ length: batch }, (_, b) => (many ? BigInt(b) : 0n)),
-        shape: [batch],
-      };
+      const [, ...shape] = prompt.stack.shape;
+      const size = shape.reduce((product, dim) => product * dim, 1);
+      const rows = Array.from({ length: batch }, (_, b) => {
+        const at = many ? b * size : 0;
+        return { shape, data: (prompt.stack.data as Float32Array).subarray(at, at + size) };
+      });
+      Object.assign(feeds, new RowPrefixes(spec).feeds(rows, prompt.length));
     }
     const program = await compile(outputs, {
       externalFolder: weightFolder(this.#backbone.checkpoint),
