@@ -7,7 +7,9 @@ export type AnswerWords = (answer: string) => readonly string[];
 // Python's \w is letters, digits and the underscore without combining marks; its \b follows from it.
 const WORD = String.raw`[\p{L}\p{N}_]`;
 // Where Python's str.split() splits; JavaScript's \s differs in the control characters and U+FEFF.
-const SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
+const SPACE = new RegExp(
+  `(?:(?!\\ufeff)[\\s${String.fromCodePoint(0x1c, 0x1d, 0x1e, 0x1f, 0x85)}])+`,
+);
 const ASCII_PUNCTUATION = /[!-/:-@[-`{-~]/g;
 const PUNCTUATION = /[!-/:-@[-`{-~]|\p{P}/gu;
 
