@@ -68,18 +68,28 @@ def mask_ids(ids, rate, mask_id, vocabulary):
     return masked, picked
 
 
+def next_ids(ids):
+    """(the id after each position, positions that have one); the same shape as `ids`."""
+    following = torch.full_like(ids, PAD)
+    following[:, :-1] = ids[:, 1:]
+    return following, following.ne(PAD)
+
+
 class Batches:
     """Draws batches from a shard folder.
 
+    tokens, length: positions of a batch and of a row; lm_tokens, long: those of LM batches and long rows.
     alpha: language sampling exponent. source_weight: {source: factor} for parallel pairs.
     focus: share of monolingual rows that start at a line listed in mono.<lang>.focus (focus.py).
     teach: give topic vectors from teacher.<lang>.npy (teacher.py) with the rows.
     """
 
-    def __init__(self, folder, tokens, length, alpha, source_weight=None, focus=0.0, teach=False):
+    def __init__(self, folder, tokens, length, alpha, source_weight=None, focus=0.0, teach=False,
+                 lm_tokens=None, long=512):
         with open(os.path.join(folder, 'meta.json'), encoding='utf-8') as f:
             self.meta = json.load(f)
         self.folder, self.tokens, self.length = folder, tokens, length
+        self.lm_tokens, self.long = lm_tokens or tokens, long
         self.mono = {lang: Shard(folder, f'mono.{lang}') for lang in self.meta['mono']}
         self.mono_share = power_shares({k: len(s.tokens) for k, s in self.mono.items()}, alpha)
         self.focus_share = focus
@@ -136,12 +146,19 @@ class Batches:
 
     def mono_rows(self, rng):
         """Consecutive lines of one language a row, joined by </s>, at most `length` ids."""
+        return self._consecutive(self.length, rng)
+
+    def long_rows(self, rng):
+        """As mono_rows, at most `long` ids: without them the later positions stay untrained."""
+        return self._consecutive(self.long, rng)
+
+    def _consecutive(self, length, rng):
         rows, langs = [], []
-        for _ in range(max(1, self.tokens // self.length)):
+        for _ in range(max(1, self.lm_tokens // length)):
             lang = self._choice(self.mono_share, rng)
             shard, i, row = self.mono[lang], self._start(lang, rng), [BOS]
-            while len(row) < self.length - 8 and i < len(shard):
-                row.extend(shard[i][:self.length - 1 - len(row)].tolist())
+            while len(row) < length - 8 and i < len(shard):
+                row.extend(shard[i][:length - 1 - len(row)].tolist())
                 row.append(EOS)
                 i += 1
             rows.append(row)
@@ -154,7 +171,7 @@ class Batches:
     def tlm_rows(self, rng):
         """Translation pairs, either side first, as many whole pairs of one language a row as fit."""
         cap, rows = self.length // 2 - 2, []
-        for _ in range(max(1, self.tokens // self.length)):
+        for _ in range(max(1, self.lm_tokens // self.length)):
             name, row = self._choice(self.pair_share, rng), [BOS]
             left, right = self.pairs[name]
             for i in self._pair_numbers(name, 8, rng):

@@ -7,8 +7,10 @@ import struct
 import numpy as np
 import torch
 
-from model import Encoder, hf_names
+from decoder import Decoder
+from model import Encoder
 
+MODELS = {'xlm-roberta': Encoder, 'xglm': Decoder}
 DTYPES = {'F32': '<f4', 'F16': '<f2'}
 
 
@@ -57,19 +59,19 @@ def write_safetensors(path, tensors, dtype='F32'):
 
 
 def load_folder(folder):
-    """An Encoder with the folder's weights."""
+    """An Encoder or a Decoder with the folder's weights."""
     with open(os.path.join(folder, 'config.json'), encoding='utf-8') as f:
-        net = Encoder.from_config(json.load(f))
+        config = json.load(f)
+    net = MODELS[config['model_type']].from_config(config)
     tensors = read_safetensors(os.path.join(folder, 'model.safetensors'))
-    names = hf_names(len(net.layers))
-    net.load_state_dict({ours: tensors[theirs] for ours, theirs in names.items()})
+    net.load_state_dict({ours: tensors[theirs] for ours, theirs in net.names().items()})
     return net
 
 
 def save_folder(net, folder, tokenizer_json, dtype='F32'):
     """Write the Hugging Face folder; `tokenizer_json` is copied."""
     os.makedirs(folder, exist_ok=True)
-    state, names = net.state_dict(), hf_names(len(net.layers))
+    state, names = net.state_dict(), net.names()
     write_safetensors(os.path.join(folder, 'model.safetensors'), {names[k]: state[k] for k in names}, dtype)
     write_json(os.path.join(folder, 'config.json'), net.config)
     target = os.path.join(folder, 'tokenizer.json')

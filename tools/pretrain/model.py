@@ -1,6 +1,6 @@
-"""The encoder: XLM-R's shape, post-LN, with its masked-LM head; parameter names are short.
+"""The encoder: XLM-R's shape, post-LN, with its masked-LM head; and what the decoder shares with it.
 
-`hf_names` maps them to the Hugging Face names; checkpoint.py does the rest.
+Parameter names are short; `names` maps them to the Hugging Face names, checkpoint.py does the rest.
 """
 import math
 
@@ -12,6 +12,7 @@ BOS, PAD, EOS, UNK = 0, 1, 2, 3
 POSITIONS = 514
 EPS = 1e-5
 
+MODULES = {'ln': 'roberta.embeddings.LayerNorm', 'd': 'lm_head.dense', 'dln': 'lm_head.layer_norm'}
 LAYER_NAMES = {
     'q': 'attention.self.query', 'k': 'attention.self.key', 'v': 'attention.self.value',
     'o': 'attention.output.dense', 'n1': 'attention.output.LayerNorm',
@@ -19,21 +20,43 @@ LAYER_NAMES = {
 }
 
 
-def hf_names(layers):
-    """{our parameter name: Hugging Face tensor name}."""
-    names = {
-        'word.weight': 'roberta.embeddings.word_embeddings.weight',
-        'pos.weight': 'roberta.embeddings.position_embeddings.weight',
-        'typ.weight': 'roberta.embeddings.token_type_embeddings.weight',
-        'b': 'lm_head.bias',
-    }
-    modules = {'ln': 'roberta.embeddings.LayerNorm', 'd': 'lm_head.dense', 'dln': 'lm_head.layer_norm'}
+def split_names(modules, layer_modules, prefix, layers):
+    """{our parameter name: Hugging Face tensor name} of modules that have a weight and a bias."""
+    both = dict(modules)
     for i in range(layers):
-        modules.update({f'layers.{i}.{k}': f'roberta.encoder.layer.{i}.{n}' for k, n in LAYER_NAMES.items()})
-    for ours, theirs in modules.items():
-        for part in ('weight', 'bias'):
-            names[f'{ours}.{part}'] = f'{theirs}.{part}'
-    return names
+        both.update({f'layers.{i}.{k}': f'{prefix}.{i}.{n}' for k, n in layer_modules.items()})
+    return {f'{ours}.{part}': f'{theirs}.{part}' for ours, theirs in both.items() for part in ('weight', 'bias')}
+
+
+def initialise(net):
+    """Normal weights of deviation 0.02, biases zero."""
+    for m in net.modules():
+        if isinstance(m, (nn.Linear, nn.Embedding)):
+            nn.init.normal_(m.weight, 0, 0.02)
+        if isinstance(m, nn.Linear):
+            nn.init.zeros_(m.bias)
+
+
+def attend(q, k, v, heads, bias):
+    """Attention of [rows, length, hidden] queries, keys and values; `bias` is added to the scores."""
+    rows, length, hidden = q.shape
+    q, k, v = (t.view(rows, length, heads, hidden // heads).transpose(1, 2) for t in (q, k, v))
+    scores = (q @ k.transpose(-1, -2)) / math.sqrt(hidden // heads) + bias
+    return (scores.float().softmax(-1).to(v.dtype) @ v).transpose(1, 2).reshape(rows, length, hidden)
+
+
+def sampled_loss(x, weight, bias, target, unigram, negatives):
+    """Mean cross-entropy of states [n, hidden] against sub-words [n].
+
+    With `negatives` > 0 the softmax runs over the batch's own targets plus that many
+    sub-words drawn from `unigram`; with 0 over the whole vocabulary.
+    """
+    if negatives > 0:
+        candidates = torch.unique(torch.cat([target, torch.multinomial(unigram, negatives)]))
+        target, weight = torch.searchsorted(candidates, target), weight[candidates]
+        bias = bias if bias is None else bias[candidates]
+    logits = (x @ weight.t()).float()
+    return F.cross_entropy(logits if bias is None else logits + bias, target)
 
 
 def config_json(vocabulary, hidden, layers, heads, ffn):
@@ -60,36 +83,45 @@ class Layer(nn.Module):
         self.n1, self.n2 = nn.LayerNorm(hidden, eps=EPS), nn.LayerNorm(hidden, eps=EPS)
 
     def forward(self, x, bias):
-        rows, length, hidden = x.shape
-        split = lambda t: t.view(rows, length, self.heads, hidden // self.heads).transpose(1, 2)
-        q, k, v = split(self.q(x)), split(self.k(x)), split(self.v(x))
-        weights = (q @ k.transpose(-1, -2)) / math.sqrt(hidden // self.heads) + bias
-        context = (weights.float().softmax(-1).to(v.dtype) @ v).transpose(1, 2).reshape(rows, length, hidden)
-        x = self.n1((x + self.o(context)).float())
+        x = self.n1((x + self.o(attend(self.q(x), self.k(x), self.v(x), self.heads, bias))).float())
         return self.n2((x + self.f2(F.gelu(self.f1(x)))).float())
 
 
 class Encoder(nn.Module):
     """Token ids [rows, length] -> last hidden states [rows, length, hidden]."""
 
+    causal = False
+
     def __init__(self, vocabulary, hidden=256, layers=6, heads=4, ffn=1024):
         super().__init__()
-        self.config = config_json(vocabulary, hidden, layers, heads, ffn)
+        self.config, self.hidden = config_json(vocabulary, hidden, layers, heads, ffn), hidden
         self.word, self.pos, self.typ = nn.Embedding(vocabulary, hidden), nn.Embedding(POSITIONS, hidden), nn.Embedding(1, hidden)
         self.ln = nn.LayerNorm(hidden, eps=EPS)
         self.layers = nn.ModuleList(Layer(hidden, heads, ffn) for _ in range(layers))
         self.d, self.dln = nn.Linear(hidden, hidden), nn.LayerNorm(hidden, eps=EPS)
         self.b = nn.Parameter(torch.zeros(vocabulary))
-        for m in self.modules():
-            if isinstance(m, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(m.weight, 0, 0.02)
-            if isinstance(m, nn.Linear):
-                nn.init.zeros_(m.bias)
+        initialise(self)
 
     @classmethod
     def from_config(cls, config):
         return cls(config['vocab_size'], config['hidden_size'], config['num_hidden_layers'],
                    config['num_attention_heads'], config['intermediate_size'])
+
+    def names(self):
+        """{our parameter name: Hugging Face tensor name}."""
+        return {
+            'word.weight': 'roberta.embeddings.word_embeddings.weight',
+            'pos.weight': 'roberta.embeddings.position_embeddings.weight',
+            'typ.weight': 'roberta.embeddings.token_type_embeddings.weight',
+            'b': 'lm_head.bias',
+            **split_names(MODULES, LAYER_NAMES, 'roberta.encoder.layer', len(self.layers)),
+        }
+
+    def tile_positions(self, trained):
+        """Copy the rows of the first `trained` positions, less that of <s>, over the later ones (Longformer)."""
+        first = PAD + 2
+        rows = torch.arange(first + trained - 1, POSITIONS)
+        self.pos.weight.data[rows] = self.pos.weight.data[first + (rows - first) % (trained - 1)]
 
     def forward(self, ids):
         mask = ids.ne(PAD)
@@ -100,22 +132,20 @@ class Encoder(nn.Module):
             x = layer(x, bias)
         return x
 
-    def mlm_loss(self, x, target, unigram, negatives):
-        """Cross-entropy of masked positions [n, hidden] against `target` [n].
-
-        With `negatives` > 0 the softmax runs over the batch's own targets plus that many
-        sub-words drawn from `unigram`; with 0 over the whole vocabulary.
-        """
+    def word_loss(self, x, target, unigram, negatives):
+        """Cross-entropy of masked states [n, hidden] against their words [n]; see sampled_loss."""
         x = self.dln(F.gelu(self.d(x)).float())
-        if negatives <= 0:
-            return F.cross_entropy((x @ self.word.weight.t()).float() + self.b, target)
-        candidates = torch.unique(torch.cat([target, torch.multinomial(unigram, negatives)]))
-        logits = (x @ self.word.weight[candidates].t()).float() + self.b[candidates]
-        return F.cross_entropy(logits, torch.searchsorted(candidates, target))
+        return sampled_loss(x, self.word.weight, self.b, target, unigram, negatives)
 
 
-def sentence_vectors(x, ids):
-    """(mean over real tokens, first token) of hidden states, each scaled to unit length."""
-    mask = ids.ne(PAD).unsqueeze(-1).float()
-    mean = (x.float() * mask).sum(1) / mask.sum(1)
-    return F.normalize(mean, dim=-1), F.normalize(x[:, 0].float(), dim=-1)
+def pooled(x, ids, causal):
+    """(mean over real tokens, first or in causal models last token) of hidden states, each [rows, hidden]."""
+    mask = ids.ne(PAD)
+    mean = (x.float() * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
+    one = x[torch.arange(len(x)), mask.sum(1) - 1] if causal else x[:, 0]
+    return mean, one.float()
+
+
+def sentence_vectors(x, ids, causal):
+    """`pooled`, each scaled to unit length."""
+    return tuple(F.normalize(v, dim=-1) for v in pooled(x, ids, causal))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Pre-train an encoder on shards: masked and translation LM, sentence alignment, next-span contrast, topics.
+"""Pre-train an encoder or a decoder on shards: LM, translation LM, sentence alignment, next-span contrast, topics.
 
 OUT gets a Hugging Face folder, state.pt (to resume), log.jsonl and run.json (settings, seeds,
 hashes of data and start, tokens and time spent). The same command continues where it stopped;
@@ -18,7 +18,8 @@ import torch.nn.functional as F
 
 import checkpoint
 import corpus
-from batches import Batches, mask_ids, pack
+from batches import Batches, mask_ids, next_ids, pack
+from decoder import Decoder
 from model import PAD, Encoder, sentence_vectors
 
 CONTRAST_SCALE = 20
@@ -33,20 +34,27 @@ def arguments():
     start = p.add_argument_group('start')
     start.add_argument('--from', dest='start', help='Hugging Face folder to start from (fresh optimizer)')
     start.add_argument('--branch', help="another run's folder to start from, optimizer and all")
+    start.add_argument('--causal', action='store_true',
+                       help='a decoder; with --from, an encoder there is made into one')
+    start.add_argument('--tile', type=int, metavar='POSITIONS',
+                       help='copy the first rows of the position table over the rest, which are untrained')
     start.add_argument('--vectors', help='.npy of sub-word vectors from embed_init.py')
     start.add_argument('--shape', type=int, nargs=4, default=[256, 6, 4, 1024],
                        metavar=('HIDDEN', 'LAYERS', 'HEADS', 'FFN'))
     work = p.add_argument_group('steps')
     work.add_argument('--steps', type=int, default=10_000)
     work.add_argument('--tokens', type=int, default=8192, help='positions a step')
+    work.add_argument('--lm-tokens', type=int, help='positions of an LM step, where --tokens is too many')
     work.add_argument('--length', type=int, default=128, help='positions a row')
-    work.add_argument('--mono', type=float, default=0.45, help='share of masked LM steps')
+    work.add_argument('--long-length', type=int, default=512, help='positions a row of long steps')
+    work.add_argument('--mono', type=float, default=0.45, help='share of LM steps')
+    work.add_argument('--long', type=float, default=0.0, help='share of LM steps over long rows')
     work.add_argument('--tlm', type=float, default=0.25, help='share of translation LM steps')
     work.add_argument('--align', type=float, default=0.3, help='share of alignment steps')
     work.add_argument('--span', type=float, default=0.0, help='share of next-span steps')
-    work.add_argument('--mask', type=float, default=0.2, help='masking rate of the LM steps')
+    work.add_argument('--mask', type=float, default=0.2, help='masking rate of an encoder\'s LM steps')
     work.add_argument('--contrast-mask', type=float, default=0.15,
-                      help='masking rate of one side of contrastive steps; adds masked LM there')
+                      help='masking rate of one side of contrastive steps; adds LM there')
     work.add_argument('--teach', type=float, default=0.0, help='weight of the topic loss; needs teacher.py')
     work.add_argument('--negatives', type=int, default=3000, help='sampled softmax size; 0 for all')
     text = p.add_argument_group('text')
@@ -76,19 +84,20 @@ class Trainer:
         self.a = a
         self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
         factors = {k: float(v) for k, v in (w.split('=') for w in a.source_weight)}
-        self.batches = Batches(a.data, a.tokens, a.length, a.alpha, factors, a.focus, a.teach > 0)
+        self.batches = Batches(a.data, a.tokens, a.length, a.alpha, factors, a.focus, a.teach > 0,
+                               a.lm_tokens, a.long_length)
         meta = self.batches.meta
         self.vocabulary, self.mask_id = meta['vocab_size'], meta['mask_id']
         self.draw = {'mono': self.batches.mono_rows, 'tlm': self.batches.tlm_rows,
-                     'align': self.batches.aligned_rows, 'span': self.batches.span_rows}
+                     'align': self.batches.aligned_rows, 'span': self.batches.span_rows,
+                     'long': self.batches.long_rows}
         self.weight = {'topic': a.teach}
         self.unigram = self.batches.unigram().to(self.device)
         self.step, self.seen, self.seconds = 0, {}, 0.0
         torch.manual_seed(a.seed)
         self.net = self._start().to(self.device)
-        hidden = self.net.config['hidden_size']
         self.topic_heads = torch.nn.ModuleList(
-            torch.nn.Linear(hidden, self.batches.topic_size) for _ in range(2 if a.teach else 0)).to(self.device)
+            torch.nn.Linear(self.net.hidden, self.batches.topic_size) for _ in range(2 if a.teach else 0)).to(self.device)
         parameters = [*self.net.parameters(), *self.topic_heads.parameters()]
         matrices = [q for q in parameters if q.dim() > 1]
         vectors = [q for q in parameters if q.dim() <= 1]
@@ -99,12 +108,17 @@ class Trainer:
         for folder in (a.out, a.branch):
             if folder and os.path.exists(os.path.join(folder, 'state.pt')):
                 self._restore(os.path.join(folder, 'state.pt'))
+                if a.tile and folder != a.out:
+                    self.net.tile_positions(a.tile)
                 break
 
     def _start(self):
         if self.a.start:
-            return checkpoint.load_folder(self.a.start)
-        net = Encoder(self.vocabulary, *self.a.shape)
+            net = checkpoint.load_folder(self.a.start)
+            if self.a.tile:
+                net.tile_positions(self.a.tile)
+            return Decoder.from_encoder(net) if self.a.causal and not net.causal else net
+        net = (Decoder if self.a.causal else Encoder)(self.vocabulary, *self.a.shape)
         if self.a.vectors:
             e = torch.from_numpy(np.load(self.a.vectors))
             net.word.weight.data.copy_(e / e.std() * 0.04 + torch.randn_like(e) * 0.005)
@@ -125,27 +139,28 @@ class Trainer:
         checkpoint.save_folder(self.net, self.a.out, os.path.join(self.a.data, 'tokenizer.json'))
 
     def lm_loss(self, ids, rate):
-        """(loss, hidden states) of masked positions of `ids`."""
-        masked, picked = mask_ids(ids, rate, self.mask_id, self.vocabulary)
-        x = self.net(masked.to(self.device))
-        picked, target = picked.to(self.device), ids.to(self.device)
-        loss = self.net.mlm_loss(x[picked], target[picked], self.unigram, self.a.negatives)
-        return loss, x
+        """(loss, hidden states): an encoder's of masked positions of `ids`, a decoder's of every next id."""
+        if self.net.causal:
+            given, (target, picked) = ids, next_ids(ids)
+        else:
+            (given, picked), target = mask_ids(ids, rate, self.mask_id, self.vocabulary), ids
+        x = self.net(given.to(self.device))
+        picked, target = picked.to(self.device), target.to(self.device)
+        return self.net.word_loss(x[picked], target[picked], self.unigram, self.a.negatives), x
 
     def topic_loss(self, x, ids, topics):
         """Mean cosine distance of the pooled states, linearly mapped, from the topic vectors."""
-        pooled = sentence_vectors(x, ids)
         return sum(1 - F.cosine_similarity(head(v).float(), topics).mean()
-                   for head, v in zip(self.topic_heads, pooled)) / 2
+                   for head, v in zip(self.topic_heads, sentence_vectors(x, ids, self.net.causal))) / 2
 
     def contrast_losses(self, drawn):
-        """Losses of paired rows: in-batch contrast, and LM of the second side, which is masked."""
+        """Losses of paired rows: in-batch contrast, and LM of the second side, which an encoder sees masked."""
         a, b = pack(drawn.rows), pack(drawn.others)
         lm, y = self.lm_loss(b, self.a.contrast_mask)
         a, b = a.to(self.device), b.to(self.device)
         x = self.net(a)
         target, contrast = torch.arange(len(a), device=self.device), 0.0
-        for u, v in zip(sentence_vectors(x, a), sentence_vectors(y, b)):
+        for u, v in zip(sentence_vectors(x, a, self.net.causal), sentence_vectors(y, b, self.net.causal)):
             similarity = u @ v.t() * CONTRAST_SCALE
             contrast = contrast + (F.cross_entropy(similarity, target) + F.cross_entropy(similarity.t(), target)) / 4
         losses = {'contrast': contrast, 'lm': lm}
@@ -155,7 +170,7 @@ class Trainer:
         return losses, int(a.ne(PAD).sum() + b.ne(PAD).sum())
 
     def lm_losses(self, drawn):
-        """Masked LM, and topics where the rows have them."""
+        """LM, and topics where the rows have them."""
         ids = pack(drawn.rows)
         lm, x = self.lm_loss(ids, self.a.mask)
         losses = {'lm': lm}

@@ -2,7 +2,7 @@
 """Linear probes of Hugging Face folders, the model left as it is; prints one row per folder.
 
 topics     SIB-200: logistic regression on English train vectors, accuracy in every language
-           (mean-pooled, and first token); the dev split is small, so the last 200 sentences of
+           (mean-pooled, and first token, a decoder's last); the dev split is small, so the last 200 sentences of
            train are held out and join it
 retrieval  SIB-200: English -> other, mean-pooled cosine, top 1 among the split's sentences
 pos        UD-POS: logistic regression on English train token states, first sub-word, accuracy
@@ -20,8 +20,9 @@ import torch
 import torch.nn.functional as F
 
 import checkpoint
+from batches import pack
 from corpus import normalise
-from model import BOS, EOS, PAD
+from model import BOS, EOS, PAD, pooled
 
 POS_TRAIN, POS_TEST = 800, 300
 HELD_OUT = 200
@@ -37,28 +38,25 @@ class Prober:
 
     @torch.no_grad()
     def states(self, rows):
-        """Hidden states, padded, and their mask, for rows of ids."""
-        width = max(map(len, rows))
-        ids = torch.tensor([r + [PAD] * (width - len(r)) for r in rows])
-        return self.net(ids), ids.ne(PAD)
+        """Hidden states of rows of ids, and the rows padded."""
+        ids = pack(rows)
+        return self.net(ids), ids
 
     def batches(self, rows, size=64):
-        """(indices, states, mask) by rising length."""
+        """(indices, states, padded ids) by rising length."""
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
         for i in range(0, len(order), size):
             part = order[i:i + size]
             yield part, *self.states([rows[j] for j in part])
 
     def sentences(self, texts):
-        """(mean-pooled, first-token) vectors [n, hidden]."""
+        """(mean-pooled, first- or in decoders last-token) vectors [n, hidden]."""
         rows = [[BOS] + self.sp.encode(normalise(t))[:LONGEST] + [EOS] for t in texts]
-        mean = torch.empty(len(rows), self.net.config['hidden_size'])
-        first = torch.empty_like(mean)
-        for part, x, mask in self.batches(rows):
-            weights = mask.unsqueeze(-1).float()
-            mean[part] = (x * weights).sum(1) / weights.sum(1)
-            first[part] = x[:, 0]
-        return mean, first
+        mean = torch.empty(len(rows), self.net.hidden)
+        one = torch.empty_like(mean)
+        for part, x, ids in self.batches(rows):
+            mean[part], one[part] = pooled(x, ids, self.net.causal)
+        return mean, one
 
     def words(self, sentences):
         """State of every word's first sub-word, sentences in order, as one matrix."""
@@ -133,7 +131,7 @@ def topics_and_retrieval(prober, data, langs, split, penalty):
     vectors = {lang: prober.sentences(texts) for lang, (texts, _) in evaluation.items()}
     (texts, labels), _ = topic_splits(data, 'en', split)
     result = {}
-    for pool, train in zip(('topics', 'topics-first'), prober.sentences(texts)):
+    for pool, train in zip(('topics', 'topics-one'), prober.sentences(texts)):
         probe = Regression(train, labels, penalty)
         which = 0 if pool == 'topics' else 1
         result[pool] = {lang: probe.accuracy(vectors[lang][which], evaluation[lang][1]) for lang in langs}

@@ -13,8 +13,9 @@ import torch
 import checkpoint
 import corpus
 import decontaminate
-from batches import Batches, mask_ids, pack
-from model import BOS, EOS, PAD, Encoder
+from batches import Batches, mask_ids, next_ids, pack
+from decoder import Decoder
+from model import BOS, EOS, PAD, Encoder, pooled
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORDS = {
@@ -62,7 +63,8 @@ class Recipe(unittest.TestCase):
             code, _, errors = run(*step)
             assert code == 0, errors
         cls.common = [at('shards'), '--tokens', 256, '--length', 32, '--warmup', 2, '--span', 0.2,
-                      '--focus', 0.5, '--shape', 16, 2, 2, 32, '--negatives', 20, '--teach', 3, '--threads', 1]
+                      '--focus', 0.5, '--long', 0.2, '--long-length', 64, '--lm-tokens', 128,
+                      '--shape', 16, 2, 2, 32, '--negatives', 20, '--teach', 3, '--threads', 1]
 
     @classmethod
     def tearDownClass(cls):
@@ -84,11 +86,12 @@ class Recipe(unittest.TestCase):
         self.assertEqual(sp.decode(batches.mono['en'][7].tolist()), lines[7][1])
 
     def test_batches_repeat_by_seed_and_fit(self):
-        batches = Batches(self.at('shards'), 256, 32, 0.5, {'manual': 0.0}, 0.5)
-        for draw in (batches.mono_rows, batches.tlm_rows):
+        batches = Batches(self.at('shards'), 256, 32, 0.5, {'manual': 0.0}, 0.5, lm_tokens=128, long=64)
+        for draw, count, length in ((batches.mono_rows, 4, 32), (batches.tlm_rows, 4, 32), (batches.long_rows, 2, 64)):
             rows = draw(np.random.default_rng(3)).rows
             self.assertEqual(rows, draw(np.random.default_rng(3)).rows)
-            self.assertTrue(all(r[0] == BOS and r[-1] == EOS and len(r) <= 32 for r in rows))
+            self.assertEqual(len(rows), count)
+            self.assertTrue(all(r[0] == BOS and r[-1] == EOS and len(r) <= length for r in rows))
         drawn = batches.aligned_rows(np.random.default_rng(3))
         left, right = drawn.rows, drawn.others
         self.assertEqual(len(left), len(right))
@@ -112,14 +115,16 @@ class Recipe(unittest.TestCase):
         self.assertAlmostEqual(float((masked[picked] == VOCABULARY - 1).float().mean()), 0.8, delta=0.06)
 
     def test_a_resumed_run_equals_an_uninterrupted_one(self):
-        for folder, counts in (('whole', [8]), ('parts', [5, 8])):
-            for steps in counts:
-                code, _, errors = run('pretrain.py', *self.common, '--out', self.at(folder), '--steps', steps)
-                self.assertEqual(code, 0, errors)
-        self.assertEqual(corpus.sha256(self.at('whole', 'model.safetensors')),
-                         corpus.sha256(self.at('parts', 'model.safetensors')))
-        with open(self.at('parts', 'run.json'), encoding='utf-8') as f:
-            self.assertEqual([c['settings']['steps'] for c in json.load(f)['calls']], [5, 8])
+        for model in ([], ['--causal']):
+            whole, parts = (self.at(name + ''.join(model)) for name in ('whole', 'parts'))
+            for folder, counts in ((whole, [8]), (parts, [5, 8])):
+                for steps in counts:
+                    code, _, errors = run('pretrain.py', *self.common, *model, '--out', folder, '--steps', steps)
+                    self.assertEqual(code, 0, errors)
+            self.assertEqual(corpus.sha256(os.path.join(whole, 'model.safetensors')),
+                             corpus.sha256(os.path.join(parts, 'model.safetensors')))
+            with open(os.path.join(parts, 'run.json'), encoding='utf-8') as f:
+                self.assertEqual([c['settings']['steps'] for c in json.load(f)['calls']], [5, 8])
 
     def test_start_from_a_folder_and_export_in_half_precision(self):
         net = Encoder(VOCABULARY, 16, 2, 2, 32)
@@ -131,6 +136,55 @@ class Recipe(unittest.TestCase):
         self.assertEqual(code, 0, errors)
         self.assertEqual(corpus.sha256(self.at('start', 'model.safetensors')),
                          corpus.sha256(self.at('export', 'model.safetensors')))
+
+
+    def test_a_decoder_starts_from_an_encoder(self):
+        net = Encoder(VOCABULARY, 16, 2, 2, 32)
+        checkpoint.save_folder(net, self.at('encoder'), self.at('tok', 'tokenizer.json'))
+        code, _, errors = run('pretrain.py', *self.common, '--causal', '--out', self.at('decoder'),
+                              '--from', self.at('encoder'), '--tile', 30, '--steps', 0)
+        self.assertEqual(code, 0, errors)
+        made = checkpoint.load_folder(self.at('decoder'))
+        self.assertIsInstance(made, Decoder)
+        self.assertTrue(torch.equal(made.layers[1].f1.weight, net.layers[1].f1.weight))
+        self.assertTrue(torch.equal(made.word.weight, net.word.weight))
+
+
+class Models(unittest.TestCase):
+    def setUp(self):
+        torch.manual_seed(0)
+        self.encoder, self.decoder = Encoder(VOCABULARY, 16, 2, 2, 32), Decoder(VOCABULARY, 16, 2, 2, 32)
+
+    def test_only_the_decoder_is_blind_to_what_follows(self):
+        ids = torch.tensor([[BOS, 9, 8, 7, EOS], [BOS, 9, 8, 6, EOS]])
+        for net, blind in ((self.decoder, True), (self.encoder, False)):
+            x = net(ids)
+            self.assertEqual(torch.allclose(x[0, :3], x[1, :3], atol=1e-6), blind)
+
+    def test_padding_changes_no_state_and_pooling_leaves_it_out(self):
+        ids = torch.tensor([[BOS, 9, 8, EOS]])
+        padded = torch.cat([ids, torch.full((1, 3), PAD)], 1)
+        for net in (self.decoder, self.encoder):
+            x, wide = net(ids), net(padded)
+            self.assertTrue(torch.allclose(x, wide[:, :4], atol=1e-5))
+            one = x[:, -1] if net.causal else x[:, 0]
+            for given, row in ((x, ids), (wide, padded)):
+                mean, found = pooled(given, row, net.causal)
+                self.assertTrue(torch.allclose(mean, x.mean(1), atol=1e-5))
+                self.assertTrue(torch.allclose(found, one, atol=1e-5))
+
+    def test_each_position_of_a_decoder_predicts_the_next_id(self):
+        target, picked = next_ids(pack([[BOS, 9, 8, EOS], [BOS, EOS]]))
+        self.assertEqual(target[picked].tolist(), [9, 8, EOS, EOS])
+        self.assertEqual(picked.sum(1).tolist(), [3, 1])
+
+    def test_untrained_positions_repeat_the_trained_ones_without_that_of_bos(self):
+        before = self.encoder.pos.weight.detach().clone()
+        self.encoder.tile_positions(5)
+        after = self.encoder.pos.weight
+        self.assertTrue(torch.equal(after[:7], before[:7]))
+        self.assertTrue(torch.equal(after[7:15], before[3:7].repeat(2, 1)))
+        self.assertEqual(after.shape, before.shape)
 
 
 class Units(unittest.TestCase):
