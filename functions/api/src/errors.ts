@@ -10,6 +10,8 @@ import { ServingError } from '@polyprompt/serving';
 
 /** Time after which a refused request is worth another try. */
 const RETRY_MS = 1000;
+/** Jobs take minutes, so less makes no sense. */
+const QUOTA_RETRY_MS = 60_000;
 
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
@@ -51,6 +53,8 @@ function fromRegistry(error: RegistryError): ApiError {
       return ApiError.unprocessable('file.invalid', message);
     case 'too_large':
       return new ApiError('body.too_large', 413, message);
+    case 'too_many_jobs':
+      return ApiError.tooMany('quota', message, QUOTA_RETRY_MS);
     case 'limit':
       return new ApiError('quota', 429, message);
     case 'file_in_use':

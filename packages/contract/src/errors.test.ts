@@ -109,8 +109,10 @@ describe('renderError', () => {
   });
 
   it('says when to try again and how to authenticate', () => {
-    const busy = renderError(ApiError.tooMany('quota', 'x', 1500), 'openai');
+    const busy = renderError(ApiError.tooMany('overloaded', 'x', 1500), 'openai');
     expect(busy.headers).toEqual({ 'retry-after-ms': '1500', 'retry-after': '2' });
+    const full = renderError(ApiError.tooMany('quota', 'x', 60_000), 'openai');
+    expect(full.headers).toMatchObject({ 'retry-after': '60', 'x-should-retry': 'false' });
     const denied = renderError(ApiError.unauthorized('auth.missing_key', 'x'), 'huggingface');
     expect(denied.headers).toEqual({ 'www-authenticate': 'Bearer' });
   });

@@ -103,7 +103,11 @@ export const ERRORS = {
   },
   'archive.invalid': { status: 422, example: 'prompt.safetensors: damaged: its hash differs' },
   overloaded: { status: 429, example: 'too many requests wait already (1024); try again' },
-  quota: { status: 429, example: 'tenant "acme" has 8 jobs at work, the limit is 8; wait for one' },
+  quota: {
+    status: 429,
+    example:
+      'tenant "acme" has 100 jobs that have not ended, the limit; wait for one or cancel one',
+  },
   internal: { status: 500, example: 'internal error; report it with the request id' },
   not_ready: { status: 503, example: 'the backbone is still loading' },
   deadline: { status: 504, example: 'no answer within 10000 ms; send fewer texts per request' },
@@ -233,10 +237,11 @@ export function renderError(error: ApiError, family: ErrorFamily): RenderedError
   return { status, headers: errorHeaders(error), body };
 }
 
-function errorHeaders({ status, retryAfterMs }: ApiError): Record<string, string> {
+function errorHeaders({ code, status, retryAfterMs }: ApiError): Record<string, string> {
   const headers: Record<string, string> = {};
-  // OpenAI clients would repeat a lost compare-and-set, which cannot succeed unchanged.
-  if (status === 409) headers['x-should-retry'] = 'false';
+  // OpenAI clients would repeat a lost compare-and-set, which cannot succeed unchanged, and what is over a
+  // quota, which takes longer than they wait.
+  if (status === 409 || code === 'quota') headers['x-should-retry'] = 'false';
   if (status === 401) headers['www-authenticate'] = 'Bearer';
   if (retryAfterMs !== undefined) {
     headers['retry-after-ms'] = String(retryAfterMs);

@@ -16,6 +16,8 @@ export type RegistryErrorCode =
   | 'too_large'
   /** More of something than one prompt may have. */
   | 'limit'
+  /** The tenant has as many unfinished jobs as it may have. */
+  | 'too_many_jobs'
   /** The bytes of the file have not arrived, or the file is known to be bad. */
   | 'file_not_ready'
   /** A job that is not finished needs the file. */

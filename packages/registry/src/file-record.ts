@@ -40,6 +40,11 @@ export function assertArrived({ id, status, statusDetails, uploadUntil }: Stored
     throw new RegistryError('file_not_ready', `file "${id}" cannot be used: ${statusDetails}`);
 }
 
+/** Whether its bytes were to be put to a URL, and were not in time. */
+export function neverArrived({ status, uploadUntil, sha256 }: StoredFile): boolean {
+  return status === 'error' && uploadUntil === null && sha256 === null;
+}
+
 export function fileNotFound(id: string): RegistryError {
   return new RegistryError('file_not_found', `no file "${id}"`);
 }

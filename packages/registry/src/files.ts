@@ -21,10 +21,11 @@ import {
   type FileRecord,
   fileNotFound,
   fileView,
+  neverArrived,
   type Report,
   StoredFile,
 } from './file-record.ts';
-import { isId } from './ids.ts';
+import { isId, timeOfId } from './ids.ts';
 import { Job } from './jobs/job.ts';
 import { isFinished } from './jobs/transition.ts';
 import { behind } from './layout.ts';
@@ -40,6 +41,8 @@ export interface NewFile {
 const PRESIGN_SECONDS = 3600;
 /** An upload that began in time may take this long. */
 const UPLOAD_GRACE_MS = 3600_000;
+/** An upload that did not end in this time never will, and a record of one that failed has been seen. */
+export const ABANDONED_MS = 24 * 3600_000;
 /** Oldest first means listing every name there is. */
 const MAX_ASCENDING = 10_000;
 
@@ -118,7 +121,7 @@ export class Files {
 
   /**
    * By time of creation; `order` is 'desc' by default.
-   * @throws RegistryError `limit` for 'asc' with more files than can be turned round
+   * @throws RegistryError `bad_value` for 'asc' with more files than can be turned round
    */
   async list(
     tenant: string,
@@ -190,6 +193,32 @@ export class Files {
       ...file,
       reports: { ...file.reports, [task]: report },
     }));
+  }
+
+  /**
+   * For the sweep: removes files that have expired, bytes whose upload was interrupted, and files whose bytes were
+   * never put to their URL.
+   * @returns how many
+   */
+  async tidy(tenant: string): Promise<number> {
+    let removed = 0;
+    for await (const id of this.#context.storage.listFolders(folders.files(tenant))) {
+      const made = timeOfId('file', id);
+      if (made === undefined) continue;
+      const isOld = this.#context.clock.now() - made > ABANDONED_MS;
+      const before = await this.#documents.read(fileKeys(tenant, id).document);
+      const file = before && (await this.#find(tenant, id));
+      if (file && !(isOld && neverArrived(file.value))) continue;
+      if (file) {
+        if ((await this.#remove(tenant, file)) === undefined) removed++;
+        continue;
+      }
+      // An upload stores its bytes first; a young one may be about to write its document.
+      if (!before && !isOld) continue;
+      await this.#context.storage.blobs.remove(fileKeys(tenant, id).content);
+      removed++;
+    }
+    return removed;
   }
 
   /** For `Jobs`: keeps the file until the job has ended. @throws RegistryError `file_not_found`, `file_not_ready` */
@@ -315,7 +344,7 @@ export class Files {
       if (id === after) break;
       if (ids.push(id) > MAX_ASCENDING) {
         throw new RegistryError(
-          'limit',
+          'bad_value',
           `there are more than ${MAX_ASCENDING} files, too many to list oldest first; list them newest first (order=desc)`,
         );
       }

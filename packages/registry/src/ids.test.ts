@@ -1,7 +1,7 @@
 import { manualClock } from '@polyprompt/local-cloud';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Ids, isId } from './ids.ts';
+import { Ids, isId, timeOfId } from './ids.ts';
 
 describe('ids', () => {
   it('sort newest first, also within a millisecond and when the clock is set back', () => {
@@ -20,8 +20,12 @@ describe('ids', () => {
   });
 
   it('have a form that nothing else has', () => {
-    const id = new Ids(manualClock(), () => new Uint8Array(8)).next('ftjob');
+    const clock = manualClock(Date.UTC(2026, 10, 21));
+    const id = new Ids(clock, () => new Uint8Array(8)).next('ftjob');
     expect(isId('ftjob', id)).toBe(true);
+    expect(timeOfId('ftjob', id)).toBe(clock.now());
+    expect(timeOfId('file', id)).toBeUndefined();
+    expect(timeOfId('ftjob', `ftjob-${'z'.repeat(28)}`)).toBeUndefined();
     for (const other of [
       id.replace('ftjob', 'file'),
       `${id}0`,

@@ -29,6 +29,13 @@ export class Ids {
   }
 }
 
+/** When an id was made, in epoch milliseconds; undefined for what is none. */
+export function timeOfId(prefix: IdPrefix, text: string): number | undefined {
+  if (!isId(prefix, text)) return undefined;
+  const left = Number.parseInt(text.slice(prefix.length + 1, prefix.length + 1 + TIME_DIGITS), 16);
+  return Number.isNaN(left) ? undefined : END_OF_TIME - left;
+}
+
 /** Whether `text` has the form of an id; anything else is not worth a look at the store. */
 export function isId(prefix: IdPrefix, text: string): boolean {
   return text.startsWith(`${prefix}-`) && ID_TAIL.test(text.slice(prefix.length + 1));

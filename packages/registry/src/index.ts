@@ -33,4 +33,5 @@ export type { Change, Prompts, PromptTarget, ResolvedPrompt } from './prompts/pr
 export type { PublishOptions } from './prompts/publish.ts';
 export type { Alias, Prompt, PromptVersionInfo } from './prompts/views.ts';
 export { createRegistry, type Registry, type RegistryOptions } from './registry.ts';
+export type { SweepOptions, SweepReport } from './sweep.ts';
 export type { Usage, UsageCounts, UsageQuery, UsageRow } from './usage.ts';

@@ -13,9 +13,18 @@ export const usageFolder = (tenant: string) => `${folders.tenant(tenant)}usage/`
 export const usageKey = (tenant: string, day: string, replica: string) =>
   `${usageFolder(tenant)}${day}/${replica}.json`;
 
+/** The jobs of a tenant that have not ended. */
+export const slotsKey = (tenant: string) => `${folders.tenant(tenant)}unfinished-jobs.json`;
+
+/** Folder of what remembers which job a request made. */
+export const requestFolder = (tenant: string) => `${folders.tenant(tenant)}requests/`;
+
+/** When the store was swept last. */
+export const SWEEP_KEY = 'sweep.json';
+
 /** Remembers which job a request made. `request` is anything; only its hash is stored. */
 export const requestKey = (tenant: string, request: string) =>
-  `${folders.tenant(tenant)}requests/${createHash('sha256').update(request).digest('hex')}.json`;
+  `${requestFolder(tenant)}${createHash('sha256').update(request).digest('hex')}.json`;
 
 /** Prefix of the training states of a job. */
 export const statesOf = (tenant: string, jobId: string) => `${jobKeys(tenant, jobId).checkpoint}.`;

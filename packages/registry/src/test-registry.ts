@@ -30,9 +30,11 @@ export const ROUGH: FaultRates = Object.fromEntries(
 export async function testRegistry({
   seed = 1,
   maxAttempts = 8,
+  tenantJobs,
 }: {
   seed?: number;
   maxAttempts?: number;
+  tenantJobs?: number;
 } = {}) {
   const clock = manualClock(Date.UTC(2026, 10, 21, 12));
   const faults = new Faults({ seed });
@@ -62,7 +64,7 @@ export async function testRegistry({
     storages.push(own);
     return createRegistry({ storage: own, queue: own.queue(url, JobMessage), clock, ...options });
   };
-  const registry = createRegistry({ storage, queue, clock });
+  const registry = createRegistry({ storage, queue, clock, tenantJobs });
   return { ...registry, registry, storage, queue, clock, faults, another };
 }
 

@@ -1,6 +1,7 @@
 /**
  * Usage counters. Each process adds up in memory and writes to a document of its own per tenant and day, so no
- * document is contended; a query adds the documents up. What was not written yet is lost when a process is killed.
+ * document is contended; a query adds the documents up. What was not written yet, the counts of at most
+ * one flush time, is lost when a process is killed.
  */
 import { randomUUID } from 'node:crypto';
 import type { Documents } from '@polyprompt/storage';
@@ -35,24 +36,25 @@ export interface UsageQuery {
   readonly after?: Pick<UsageRow, 'day' | 'prompt'> | undefined;
 }
 
-const FLUSH_MS = 5000;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 export class Usage {
   readonly #context: Context;
   readonly #documents: Documents<UsageDocument>;
+  readonly #flushMs: number;
   readonly #replica = randomUUID();
   /** Not yet written, by document key. */
   #pending = new Map<string, Map<string, UsageCounts>>();
   #cancelFlush: (() => void) | undefined;
   #flushing: Promise<void> = Promise.resolve();
 
-  constructor(context: Context) {
+  constructor(context: Context, flushMs: number) {
+    this.#flushMs = flushMs;
     this.#context = context;
     this.#documents = context.storage.documents(UsageDocument);
   }
 
-  /** Adds to today's counts (UTC) of a prompt, in memory; they are written a few seconds later. */
+  /** Adds to today's counts (UTC) of a prompt, in memory; they are written after the flush time. */
   record(tenant: string, prompt: string, counts: Partial<UsageCounts>): void {
     const day = new Date(this.#context.clock.now()).toISOString().slice(0, 10);
     this.#add(usageKey(tenant, day, this.#replica), prompt, {
@@ -61,7 +63,7 @@ export class Usage {
       trainingTokens: 0,
       ...counts,
     });
-    this.#cancelFlush ??= this.#context.clock.after(FLUSH_MS, () => {
+    this.#cancelFlush ??= this.#context.clock.after(this.#flushMs, () => {
       this.#cancelFlush = undefined;
       // What could not be written is pending again and goes with the next flush.
       this.flush().catch(() => undefined);

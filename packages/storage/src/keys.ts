@@ -39,6 +39,7 @@ export function apiKeyKey(id: string): string {
 export const folders = {
   apiKeys: 'keys/',
   backbones: 'backbones/',
+  tenants: 'tenants/',
   tenant: tenantFolder,
   files: (tenant: string) => `${tenantFolder(tenant)}files/`,
   jobs: (tenant: string) => `${tenantFolder(tenant)}jobs/`,

@@ -13,6 +13,7 @@ import { Documents } from './documents.ts';
 import { Leases } from './leases.ts';
 import { type ListedObject, type ListOptions, list, listFolders } from './listing.ts';
 import { ensureQueue, Queue, type QueueSettings } from './queue.ts';
+import { abortUploads } from './stale-uploads.ts';
 
 export interface Storage {
   readonly blobs: Blobs;
@@ -23,6 +24,11 @@ export interface Storage {
   list(prefix: string, options?: ListOptions): AsyncGenerator<ListedObject>;
   /** Names of the folders directly under a folder. */
   listFolders(folder: string, options?: ListOptions): AsyncGenerator<string>;
+  /**
+   * Aborts uploads under a prefix that began before a moment (epoch milliseconds, the store's clock) and were never
+   * completed. @returns how many
+   */
+  abortUploads(prefix: string, before: number): Promise<number>;
   queue<T>(url: string, schema: z.ZodType<T>): Queue<T>;
   /** Creates the bucket where it is missing, as the local default needs. */
   ensureBucket(): Promise<void>;
@@ -45,6 +51,7 @@ export function createStorage(options: StorageOptions): Storage {
     documents: (schema) => new Documents(context, schema),
     list: (prefix, listOptions) => list(context, prefix, listOptions),
     listFolders: (folder, listOptions) => listFolders(context, folder, listOptions),
+    abortUploads: (prefix, before) => abortUploads(context, prefix, before),
     queue: (url, schema) => new Queue(context, url, schema),
     ensureQueue: (name, settings) => ensureQueue(context, name, settings),
     async ensureBucket() {

@@ -20,7 +20,6 @@ export const fileRoutes = {
     family: 'openai',
     body: { form: files.FileCreateForm, maxBytes: LIMITS.uploadBytes },
     response: { json: files.FileObject },
-    errors: ['quota'],
   },
   listFiles: {
     method: 'GET',
@@ -41,7 +40,6 @@ export const fileRoutes = {
     family: 'openai',
     body: json(files.PresignRequest),
     response: { json: files.PresignedUpload },
-    errors: ['quota'],
   },
   validateFile: {
     method: 'POST',

@@ -125,7 +125,7 @@ export const promptRoutes = {
     headers: ['If-Match'],
     body: json(prompts.AliasTarget),
     response: { json: prompts.Alias, headers: ['ETag'] },
-    errors: ['prompt.not_found', 'version.not_found', 'alias.conflict'],
+    errors: ['prompt.not_found', 'version.not_found', 'alias.conflict', 'quota'],
   },
   deleteAlias: {
     method: 'DELETE',

@@ -26,6 +26,7 @@ import {
   type NumberedEvent,
 } from './job.ts';
 import { type JobRequest, JobRequests } from './requests.ts';
+import { JobSlots } from './slots.ts';
 import { isFinished } from './transition.ts';
 import { JobHandle } from './worker.ts';
 
@@ -36,10 +37,12 @@ export class Jobs {
   readonly #context: Context;
   readonly #files: Files;
   readonly #maxAttempts: number;
+  readonly #leaseMs: number;
   readonly #documents: Documents<Job>;
   readonly #dispatch: JobDispatch;
   readonly #requests: JobRequests;
   readonly #events: JobEvents;
+  readonly #slots: JobSlots;
 
   constructor(
     context: Context,
@@ -47,22 +50,32 @@ export class Jobs {
       queue,
       files,
       maxAttempts,
-    }: { queue: Pick<Queue<JobMessage>, 'send'>; files: Files; maxAttempts: number },
+      leaseMs,
+      tenantJobs,
+    }: {
+      queue: Pick<Queue<JobMessage>, 'send'>;
+      files: Files;
+      maxAttempts: number;
+      leaseMs: number;
+      tenantJobs: number;
+    },
   ) {
     this.#context = context;
     this.#files = files;
     this.#maxAttempts = maxAttempts;
+    this.#leaseMs = leaseMs;
     this.#documents = context.storage.documents(Job);
     this.#dispatch = new JobDispatch(context, queue);
     this.#requests = new JobRequests(context);
     this.#events = new JobEvents(context);
+    this.#slots = new JobSlots(context, tenantJobs);
   }
 
   /**
    * Creates a job and tells the queue. The same `idempotencyKey` within a day, or the same `bodyHash` within a
    * minute unless its job was cancelled or has failed, gives the same job.
    * @param spec `prompt` is made up from the job's id unless given
-   * @throws RegistryError `file_not_found`, `file_not_ready`, `idempotency_mismatch`, `bad_value`
+   * @throws RegistryError `file_not_found`, `file_not_ready`, `idempotency_mismatch`, `bad_value`, `too_many_jobs`
    */
   async create(
     tenant: string,
@@ -194,7 +207,9 @@ export class Jobs {
       if (found) await this.#settle(found.value);
       return 'done';
     }
-    const lease = await this.#context.storage.leases.acquire(jobKeys(tenant, id).lease);
+    const lease = await this.#context.storage.leases.acquire(jobKeys(tenant, id).lease, {
+      ttlMs: this.#leaseMs,
+    });
     if (!lease) return 'busy';
     try {
       const document = await this.#documents.update(found.key, (job) => {
@@ -223,11 +238,25 @@ export class Jobs {
     return 'done';
   }
 
+  /**
+   * For the sweep: lets go of slots that nothing needs, tells the queue again about jobs that seem forgotten, and
+   * forgets requests that are too old to be repeated.
+   */
+  async tidy(tenant: string): Promise<{ reminded: number; forgotten: number }> {
+    let reminded = 0;
+    for (const id of (await this.#slots.tidy(tenant)).unfinished) {
+      const document = await this.#find(tenant, id);
+      if (document && (await this.#dispatch.remind(document)) !== document) reminded++;
+    }
+    return { reminded, forgotten: await this.#requests.forget(tenant) };
+  }
+
   async #create(
     tenant: string,
     id: string,
     { prompt = id, ...spec }: JobSpec & { prompt?: string | undefined },
   ): Promise<Document<Job>> {
+    await this.#slots.take(tenant, id);
     await this.#files.use(tenant, spec.trainingFile, id);
     if (spec.validationFile !== null) await this.#files.use(tenant, spec.validationFile, id);
     const now = this.#context.clock.now();
@@ -321,6 +350,7 @@ export class Jobs {
     const { tenant, id, trainingFile, validationFile, saved } = job;
     await this.#files.endUse(tenant, trainingFile, id);
     if (validationFile !== null) await this.#files.endUse(tenant, validationFile, id);
+    await this.#slots.free(tenant, [id]);
     if (!saved) return;
     // A worker that lost its lease may have left a state of its own beside the valid one.
     for await (const { key } of this.#context.storage.list(statesOf(tenant, id)))

@@ -2,11 +2,11 @@
  * Makes the creation of jobs repeatable: a request reserves the id of its job before the job is made, so whoever
  * repeats it, at the same time or after a crash in between, makes that job or finds it.
  */
-import type { Documents } from '@polyprompt/storage';
+import { type Documents, StorageError } from '@polyprompt/storage';
 import { z } from 'zod';
 import type { Context } from '../context.ts';
 import { RegistryError } from '../errors.ts';
-import { requestKey } from '../layout.ts';
+import { requestFolder, requestKey } from '../layout.ts';
 
 const Reservation = z.object({
   jobId: z.string(),
@@ -52,6 +52,21 @@ export class JobRequests {
   async find(tenant: string, request: JobRequest, isOver: IsOver): Promise<string | undefined> {
     const { valid } = await this.#look(tenant, request, isOver);
     return valid && this.#same(request, valid);
+  }
+
+  /** Removes what no request can mean any more. @returns how many */
+  async forget(tenant: string): Promise<number> {
+    let forgotten = 0;
+    for await (const { key } of this.#context.storage.list(requestFolder(tenant))) {
+      const document = await this.#documents.read(key);
+      if (!document || this.#context.clock.now() - document.value.created < KEY_WINDOW_MS) continue;
+      await this.#documents.remove(document).catch((error) => {
+        // The same request was just made again.
+        if (!(error instanceof StorageError) || error.code !== 'conflict') throw error;
+      });
+      forgotten++;
+    }
+    return forgotten;
   }
 
   async #look(tenant: string, { bodyHash, idempotencyKey }: JobRequest, isOver: IsOver) {
