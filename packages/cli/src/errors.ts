@@ -21,6 +21,12 @@ export type CliErrorCode =
   | 'job_failed'
   | 'no_such_alias'
   | 'file_exists'
+  /** A model of the hub that cannot be a backbone; findings of `backbone verify`. */
+  | 'bad_backbone'
+  | 'hub_refused'
+  | 'hub_unreachable'
+  | 'bad_checksum'
+  | 'no_space'
   /** Ctrl-C. */
   | 'interrupted';
 
@@ -57,7 +63,15 @@ Exit codes:
 DEBUG=polyprompt adds the stack to an error message.`;
 
 /** Errors whose message is written for the user; the name survives threads, the class does not. */
-const TYPED = new Set(['CliError', 'BackboneError', 'TuningError', 'PromptError', 'TaskError']);
+const TYPED = new Set([
+  'CliError',
+  'BackboneError',
+  'TuningError',
+  'PromptError',
+  'TaskError',
+  'RegistryError',
+  'StorageError',
+]);
 
 /** Codes of typed errors that no better input would have avoided. */
 const FAILURES = new Set([
@@ -65,6 +79,16 @@ const FAILURES = new Set([
   'invalid_data',
   'job_failed',
   'no_such_alias',
+  'bad_backbone',
+  'hub_refused',
+  'hub_unreachable',
+  'bad_checksum',
+  'no_space',
+  'backbone_exists',
+  'backbone_not_found',
+  'backbone_damaged',
+  'denied',
+  'unavailable',
   'diverged',
   'worker_died',
   'bad_logits',
