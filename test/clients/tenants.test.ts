@@ -76,6 +76,9 @@ const VALUES: Record<string, string> = {
 /** Bodies of the operations that need one. */
 const BODIES: Record<string, unknown> = {
   infer: { inputs: 'the rain' },
+  invoke: { inputs: 'the rain', model: NAME },
+  predict: { inputs: 'the rain', model: NAME },
+  inferRoot: { inputs: 'the rain', model: NAME },
   createFile: undefined,
   presignFile: { filename: 'x.jsonl', purpose: 'fine-tune', bytes: 10 },
   validateFile: { file_id: file.id, task: 'text-classification' },

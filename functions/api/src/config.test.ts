@@ -9,6 +9,12 @@ describe('readConfig', () => {
     expect(config.endpoint).toBeUndefined();
   });
 
+  it('listens where a host says, unless told otherwise', () => {
+    expect(readConfig({ PORT: '8080' }).port).toBe(8080);
+    expect(readConfig({ PORT: '8080', POLYPROMPT_PORT: '9000' }).port).toBe(9000);
+    expect(() => readConfig({ PORT: 'tcp://10.0.0.1:80' })).toThrow('PORT is "tcp://10.0.0.1:80"');
+  });
+
   it('reads numbers, and takes empty variables for absent ones', () => {
     expect(readConfig({ POLYPROMPT_PORT: '0', POLYPROMPT_DEADLINE_MS: '' })).toMatchObject({
       port: 0,
@@ -42,7 +48,7 @@ describe('helpText', () => {
   it('names every setting with default and range, in lines that fit a terminal', () => {
     const help = helpText();
     expect(help).toContain('POLYPROMPT_PORT (default 8787)');
-    expect(help).toContain('a whole number from 0 to 65535');
+    expect(help.replaceAll(/\s+/g, ' ')).toContain('a whole number from 0 to 65535');
     expect(help).toContain('POLYPROMPT_KEY\n');
     expect(Math.max(...help.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(100);
   });

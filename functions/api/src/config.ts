@@ -32,7 +32,8 @@ const SETTINGS = {
     env: 'POLYPROMPT_PORT',
     ...whole(0, 65_535),
     value: 8787,
-    about: 'Port of the API; 0 takes a free one.',
+    or: 'PORT',
+    about: 'Port of the API; 0 takes a free one. Hosts may set PORT instead.',
   },
   host: {
     env: 'POLYPROMPT_HOST',
@@ -84,6 +85,11 @@ const SETTINGS = {
     ),
     value: 'polyprompt-jobs',
     about: 'Job queue; one that is named is made where it is missing.',
+  },
+  defaultPrompt: {
+    env: 'POLYPROMPT_DEFAULT_PROMPT',
+    ...text(z.string().min(1).max(LIMITS.referenceLength), 'a prompt reference'),
+    about: 'The prompt that answers /invocations, /predict and POST / where a request names none.',
   },
   tuner: {
     env: 'POLYPROMPT_TUNER',
@@ -154,6 +160,8 @@ const SETTINGS = {
 
 interface Setting {
   readonly env: string;
+  /** Name under which hosts set it; `env` wins. */
+  readonly or?: string;
   readonly schema: z.ZodType;
   /** What a value must be, in words. */
   readonly range: string;
@@ -183,12 +191,14 @@ export class ConfigError extends Error {
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const problems: string[] = [];
   const values = Object.entries<Setting>(SETTINGS).map(([name, setting]) => {
-    const given = env[setting.env];
+    const { env: own, or = own } = setting;
+    const from = env[own] ? own : or;
+    const given = env[from];
     if (given === undefined || given === '') return [name, setting.value];
     const result = setting.schema.safeParse(given);
     if (result.success) return [name, result.data];
     const shown = setting.secret ? `(${given.length} characters)` : JSON.stringify(given);
-    problems.push(`${setting.env} is ${shown}; it must be ${setting.range}`);
+    problems.push(`${from} is ${shown}; it must be ${setting.range}`);
     return [name, undefined];
   });
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));

@@ -30,6 +30,8 @@ export interface AppDeps {
   readonly engine: Pick<Engine, 'infer' | 'stats'>;
   readonly backbone: ServedBackbone;
   readonly logger: Logger;
+  /** Reference of the prompt that answers where a request names none. */
+  readonly defaultPrompt?: string | undefined;
   /** Of the service, as `/health` and the API document state it. */
   readonly version: string;
   readonly limits?: Partial<ApiLimits>;

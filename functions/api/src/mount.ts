@@ -20,11 +20,17 @@ import { z } from 'zod';
 import type { Caller, Handlers } from './call.ts';
 import { isClientGone, toApiError } from './errors.ts';
 import { readText } from './http/body.ts';
+import { customAttributes } from './http/custom-attributes.ts';
 import { requestIdOf } from './http/request-id.ts';
 import type { Observer } from './observe.ts';
 
 interface Env {
-  Variables: { requestId: string; operation: OperationId; caller: Caller };
+  Variables: {
+    requestId: string;
+    operation: OperationId;
+    family: ErrorFamily;
+    caller: Caller;
+  };
 }
 
 export interface MountOptions {
@@ -61,6 +67,7 @@ export function mountRoutes({ handlers, authenticate, observer }: MountOptions):
   for (const [id, route] of eachRoute()) {
     app.on(route.method, honoPath(route.path), async (c) => {
       c.set('operation', id);
+      c.set('family', route.family);
       if (route.scope !== 'public') {
         const caller = await callerOf(c.req.raw, authenticate);
         c.set('caller', caller);
@@ -121,7 +128,8 @@ async function callerOf(
   authenticate: MountOptions['authenticate'],
 ): Promise<Caller> {
   const header = request.headers.get('authorization') ?? '';
-  const [, secret] = /^bearer +(\S+)$/i.exec(header.trim()) ?? [];
+  const [, bearer] = /^bearer +(\S+)$/i.exec(header.trim()) ?? [];
+  const secret = bearer ?? customAttributes(request.headers).key;
   if (secret === undefined) {
     const message = 'no API key: send the header "Authorization: Bearer <key>"';
     throw ApiError.unauthorized('auth.missing_key', message);
@@ -142,7 +150,12 @@ function checkScope({ keyId, scopes }: Caller, needed: Exclude<Route['scope'], '
 }
 
 function respond(c: Context<Env>, error: ApiError): Response {
-  const family: ErrorFamily = c.req.path.startsWith('/models/') ? 'huggingface' : 'openai';
+  const family = c.get('family') ?? familyOf(c.req.path);
   const { status, headers, body } = renderError(error, family);
   return c.json(body, status, headers);
+}
+
+/** Where no route matched. */
+function familyOf(path: string): ErrorFamily {
+  return path.startsWith('/models/') ? 'huggingface' : 'openai';
 }

@@ -26,6 +26,9 @@ function referencesIn(value: unknown): string[] {
   );
 }
 
+/** Paths that clients of Hugging Face and hosts of models ask. */
+const ASKS = /^\/(models\/.+|invocations|predict|)$/;
+
 describe('the route table', () => {
   it('names each method and path once', () => {
     const places = eachRoute().map(([, { method, path }]) => `${method} ${path}`);
@@ -40,8 +43,10 @@ describe('the route table', () => {
   it.each(eachRoute())(
     '%s: the family follows from the path, writes have no public scope',
     (_, route) => {
-      expect(route.family).toBe(route.path.startsWith('/models/') ? 'huggingface' : 'openai');
-      expect(route.scope === 'public').toBe(!/^\/(v1|models)\//.test(route.path));
+      expect(route.family).toBe(ASKS.test(route.path) ? 'huggingface' : 'openai');
+      expect(route.scope === 'public').toBe(
+        !(ASKS.test(route.path) || route.path.startsWith('/v1/')),
+      );
       if (route.method === 'PUT' || route.method === 'DELETE')
         expect(route.scope).not.toBe('infer');
     },
@@ -51,7 +56,7 @@ describe('the route table', () => {
     const unavailable = eachRoute().filter(([, route]) =>
       errorsOf(route).some((code) => ERRORS[code].status === 503),
     );
-    expect(unavailable.map(([id]) => id)).toEqual(['ready']);
+    expect(unavailable.map(([id]) => id)).toEqual(['ready', 'ping']);
   });
 
   it('uses every error code somewhere, except for routes that do not exist', () => {

@@ -58,6 +58,8 @@ export const REQUEST_HEADERS = {
   'Idempotency-Key': 'Repeating a request with the same key gives the first answer again.',
   'If-Match': 'The ETag that was read; 409 if the prompt has changed since.',
   'Last-Event-ID': 'Continue an event stream behind this event.',
+  'X-Amzn-SageMaker-Custom-Attributes':
+    'prompt=<reference> and key=<API key>, separated by commas, where the host passes no other header on.',
   'x-split-key': 'Keeps a caller on one version of a split; the API key unless given.',
 } as const;
 export type RequestHeader = keyof typeof REQUEST_HEADERS;

@@ -68,6 +68,7 @@ export async function loadService({
     backbone: served,
     logger,
     version,
+    defaultPrompt: config.defaultPrompt,
     limits: {
       uploadBytes: Math.min(config.uploadBytes, MAX_UPLOAD_BYTES),
       checkBytes: config.checkBytes,

@@ -33,11 +33,12 @@ export function streamingHandler(service: Promise<LambdaService>, logger: Logger
     await inInvocation(context, left.signal, async (signal) => {
       const response = await app.fetch(requestOf(event, signal));
       const stream = awslambda.HttpResponseStream.from(raw, metadataOf(response));
+      // Without a write nothing is sent, not even the status.
+      stream.write('');
       try {
-        // Without a write nothing is sent, not even the status.
         if (response.body) {
           await pipeline(Readable.fromWeb(response.body), stream, { end: false });
-        } else stream.write('');
+        }
       } catch (err) {
         // The status has gone out, so breaking off is all that tells the client.
         if (!signal.aborted) logger.error({ err }, 'an answer broke off');

@@ -62,6 +62,7 @@ export async function startService(
       backbone: served,
       logger,
       version,
+      defaultPrompt: config.defaultPrompt,
       metrics,
       limits: { uploadBytes: config.uploadBytes, checkBytes: config.checkBytes },
       closing: closing.signal,

@@ -1,4 +1,4 @@
-import { ApiError, openApiDocument } from '@polyprompt/contract';
+import { ApiError, LIMITS, openApiDocument } from '@polyprompt/contract';
 import type { Registry } from 'prom-client';
 import type { Handlers } from '../call.ts';
 import type { AppDeps } from '../deps.ts';
@@ -10,17 +10,25 @@ const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancest
 export function systemHandlers(
   { engine, backbone, version }: Pick<AppDeps, 'engine' | 'backbone' | 'version'>,
   metrics: Registry,
-): Handlers<'health' | 'ready' | 'metrics' | 'openapi' | 'docs'> {
+): Handlers<'health' | 'ready' | 'ping' | 'info' | 'metrics' | 'openapi' | 'docs'> {
+  const ready = async () => {
+    if (!engine.stats().ready) throw ApiError.notReady('the backbone is still loading');
+    const { id, fingerprint } = backbone;
+    return { status: 'ready' as const, backbone: { id, fingerprint } };
+  };
   const document = openApiDocument(version);
   const page = docsPage(document);
   const json = JSON.stringify(document);
   return {
     health: async () => ({ status: 'ok', version }),
-    ready: async () => {
-      if (!engine.stats().ready) throw ApiError.notReady('the backbone is still loading');
-      const { id, fingerprint } = backbone;
-      return { status: 'ready', backbone: { id, fingerprint } };
-    },
+    ready,
+    ping: ready,
+    info: async () => ({
+      model_id: backbone.id,
+      model_sha: backbone.fingerprint,
+      max_client_batch_size: LIMITS.inputs,
+      version,
+    }),
     metrics: async () => respond(await metrics.metrics(), metrics.contentType),
     openapi: async () => respond(json, 'application/json'),
     docs: async () =>

@@ -91,6 +91,12 @@ export const InferenceRequest = z
   ])
   .meta({ id: 'InferenceRequest' });
 
+export const UnnamedInferenceRequest = InferenceRequest.and(
+  z.object({
+    model: z.string().min(1).max(LIMITS.referenceLength).optional().describe('A prompt reference.'),
+  }),
+).meta({ id: 'UnnamedInferenceRequest' });
+
 export const LabelScore = z
   .object({ label: z.string(), score: z.number() })
   .meta({ id: 'LabelScore' });

@@ -4,6 +4,15 @@ export const Health = z
   .object({ status: z.literal('ok'), version: z.string() })
   .meta({ id: 'Health' });
 
+export const Info = z
+  .object({
+    model_id: z.string().describe('Id of the backbone.'),
+    model_sha: z.string().describe('Its fingerprint.'),
+    max_client_batch_size: z.int().positive().describe('Texts in one request.'),
+    version: z.string(),
+  })
+  .meta({ id: 'Info' });
+
 export const Ready = z
   .object({
     status: z.literal('ready'),
