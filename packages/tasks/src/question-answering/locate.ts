@@ -1,0 +1,33 @@
+// Whether an answer is where the data says, and where it is instead.
+
+import type { CodePoints } from '../code-points.ts';
+
+/** Starts of all occurrences of a text, in code points. */
+export function occurrences(context: CodePoints, text: string): number[] {
+  const starts: number[] = [];
+  if (text === '') return starts;
+  for (let at = context.text.indexOf(text); at >= 0; at = context.text.indexOf(text, at + 1)) {
+    starts.push(context.fromUtf16(at));
+  }
+  return starts;
+}
+
+/** The occurrence that is closest to a place; undefined if there is none. */
+export function nearest(starts: readonly number[], place: number): number | undefined {
+  return [...starts].sort((a, b) => Math.abs(a - place) - Math.abs(b - place))[0];
+}
+
+/** What a context has that is nearly the text: with other capitals, spaces or forms of characters. */
+export function similar(context: string, text: string): string | undefined {
+  const words = text
+    .trim()
+    .split(/\s+/)
+    .map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'));
+  const [direct] = new RegExp(words.join('\\s*'), 'iu').exec(context) ?? [];
+  if (direct !== undefined) return direct;
+  for (const form of ['NFC', 'NFD', 'NFKC'] as const) {
+    const normal = text.normalize(form);
+    if (normal !== text && context.includes(normal)) return normal;
+  }
+  return undefined;
+}
