@@ -91,6 +91,9 @@ export class Reporter {
         this.#add(() => handle.event(evaluationMessage(event, evaluation)));
         break;
       }
+      case 'diverged':
+        this.#add(() => handle.event(message(event.message, 'warn')));
+        break;
       case 'checkpoint':
         this.#savedStep = event.step;
         this.#uploads.changed(event.step);

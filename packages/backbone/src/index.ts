@@ -35,7 +35,13 @@ export {
   type TokenRow,
   tokenBatch,
 } from './graphs/batch.ts';
+export { compileSoftPrompt } from './graphs/compile-soft.ts';
 export type { PositionRule } from './graphs/positions.ts';
+export {
+  type ReparameterisationGraph,
+  type ReparameterisationOptions,
+  reparameterisationGraph,
+} from './graphs/reparameterisation.ts';
 export { RowPrefixes } from './graphs/row-prefixes.ts';
 export { type PromptKind, type ServingGraph, servingGraph } from './graphs/serving.ts';
 export {

@@ -35,12 +35,17 @@ function progressBar(stream: NodeJS.WriteStream): Progress {
     cliProgress.Presets.shades_classic,
   );
   const unknown = { loss: '-', dev: '-', speed: '-', left: '-' };
+  // Of several candidates the best is shown.
+  let best = 0;
   return {
     onEvent(event) {
       if (event.type === 'started') bar.start(event.totalSteps, event.step, unknown);
       else if (event.type === 'step') bar.update(event.step, shown(event));
       else if (event.type === 'evaluated') {
-        bar.update(event.step, { dev: event.metric.toFixed(4) });
+        best = event.candidate === undefined ? event.metric : Math.max(best, event.metric);
+        bar.update(event.step, { dev: best.toFixed(4) });
+      } else if (event.type === 'diverged' && event.candidate !== undefined) {
+        stream.write(`\r\x1b[K${divergedLine(event)}\n`);
       }
     },
     // The bar is drawn again below.
@@ -74,6 +79,9 @@ function progressLines(stream: NodeJS.WriteStream): Progress {
         case 'evaluated':
           if (last) line(evaluationLine(event, last));
           break;
+        case 'diverged':
+          if (event.candidate !== undefined) line(divergedLine(event));
+          break;
         case 'checked':
         case 'checkpoint':
           break;
@@ -86,10 +94,14 @@ function progressLines(stream: NodeJS.WriteStream): Progress {
   };
 }
 
-function evaluationLine({ metricName, metric, best }: Evaluated, last: Step): string {
+function divergedLine({ candidate, message }: Extract<TuningEvent, { type: 'diverged' }>): string {
+  return `${candidate}: ${message}`;
+}
+
+function evaluationLine({ metricName, metric, best, candidate }: Evaluated, last: Step): string {
   const { loss, speed, left } = shown(last);
   return (
-    `step ${last.step}/${last.totalSteps}  loss ${loss}  dev ${metricName} ${metric.toFixed(4)}` +
+    `${candidate === undefined ? '' : `${candidate}  `}step ${last.step}/${last.totalSteps}  loss ${loss}  dev ${metricName} ${metric.toFixed(4)}` +
     `${best ? ' (best)' : ''}  ${speed} tokens/s  ${left} left`
   );
 }

@@ -49,6 +49,21 @@ export const CardDetails = z.object({
     /** The version that training continued from. */
     parent: z.object({ ref: z.string(), hash: Hash }).nullable(),
   }),
+  /** What was tried side by side, when there was more than one. */
+  candidates: z
+    .array(
+      z.object({
+        /** What sets it apart from `settings`. */
+        settings: z.record(z.string(), z.json()),
+        steps: Count,
+        /** Its best version on the dev set; null when there was none. */
+        best: z.object({ step: Count, loss: z.number(), metric: z.number() }).nullable(),
+        diverged: z.boolean(),
+        /** Whether this is the one. */
+        published: z.boolean(),
+      }),
+    )
+    .optional(),
   /** Library name to version. */
   versions: z.record(z.string(), z.string()),
   wall_seconds: z.number().nonnegative(),

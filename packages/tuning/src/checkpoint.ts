@@ -1,6 +1,6 @@
 /**
- * A run's complete state in one file: what is needed to continue bit for bit. Written atomically,
- * so that a kill at any moment leaves the last complete one.
+ * The complete state of the runs of a job in one file: what is needed to continue bit for bit.
+ * Written atomically, so that a kill at any moment leaves the last complete one.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import type { AdamWState } from '@polyprompt/autodiff';
@@ -21,67 +21,68 @@ export type Evaluated = z.infer<typeof Evaluated>;
 const Progress = z.object({
   /** Optimizer steps done. */
   step: z.int(),
-  optimizerStep: z.int(),
   best: Evaluated.nullable(),
   history: z.array(Evaluated),
-  /** Seconds of training, all parts of an interrupted run together. */
-  seconds: z.number(),
   /** Tokens trained on, padding not counted. */
   tokens: z.int(),
+  /** Why the run ended early and without a result. */
+  diverged: z.string().nullable(),
 });
 export type Progress = z.infer<typeof Progress>;
+
+const SavedRuns = z.array(z.object({ progress: Progress, optimizerStep: z.int() }));
 
 /** What must agree for a checkpoint to continue a run; values are hashes or settings as JSON. */
 export type Identity = Readonly<Record<string, string>>;
 
 export interface TrainingState {
-  progress: Progress;
+  readonly names: readonly string[];
   readonly parameters: readonly Float32Array[];
-  readonly moments: AdamWState['moments'];
+  readonly optimizer: AdamWState;
   /** Parameters of the best version so far. */
   readonly best: readonly Float32Array[];
+  progress: Progress;
 }
 
-const FORMAT = '1';
+const FORMAT = '2';
 
-/** Replaces the checkpoint at `path`; durable when it returns. */
+/**
+ * Replaces the checkpoint at `path`; durable when it returns.
+ * @param states one per run
+ * @param seconds of training, all parts of an interrupted job together
+ */
 export function writeCheckpoint(
   path: string,
-  names: readonly string[],
-  state: TrainingState,
+  states: readonly TrainingState[],
+  seconds: number,
   identity: Identity,
 ): void {
-  const tensors = names.flatMap((name, i) => {
-    const all = {
-      parameter: state.parameters[i]!,
-      m: state.moments[i]!.m,
-      v: state.moments[i]!.v,
-      best: state.best[i]!,
-    };
-    return Object.entries(all).map(
-      ([kind, data]) =>
-        [`${kind}/${name}`, { dtype: 'F32' as const, shape: [data.length], data }] as const,
-    );
-  });
+  const tensors = states.flatMap((state, run) =>
+    arraysOf(state, run).map(
+      ([name, data]) => [name, { dtype: 'F32' as const, shape: [data.length], data }] as const,
+    ),
+  );
   writeSafetensors(path, new Map(tensors), {
     format: FORMAT,
-    progress: JSON.stringify(state.progress),
+    runs: JSON.stringify(
+      states.map(({ progress, optimizer }) => ({ progress, optimizerStep: optimizer.step })),
+    ),
+    seconds: String(seconds),
     identity: JSON.stringify(identity),
   });
 }
 
 /**
- * Loads the checkpoint at `path` into the arrays of `state`.
- * @returns false when there is none
+ * Loads the checkpoint at `path` into the arrays of `states`.
+ * @returns the seconds of training so far; null when there is none
  * @throws TuningError `bad_checkpoint` or, naming what differs, `checkpoint_mismatch`
  */
 export function readCheckpoint(
   path: string,
-  names: readonly string[],
-  state: TrainingState,
+  states: readonly TrainingState[],
   identity: Identity,
-): boolean {
-  if (!existsSync(path)) return false;
+): number | null {
+  if (!existsSync(path)) return null;
   const { tensors, metadata } = decode(path);
   if (metadata.format !== FORMAT) throw damaged(path, `its format is ${metadata.format}`);
   const saved = JSON.parse(metadata.identity ?? '{}') as Identity;
@@ -96,22 +97,30 @@ export function readCheckpoint(
         'without resuming',
     );
   }
-  names.forEach((name, i) => {
-    const targets = {
-      parameter: state.parameters[i]!,
-      m: state.moments[i]!.m,
-      v: state.moments[i]!.v,
-      best: state.best[i]!,
-    };
-    for (const [kind, target] of Object.entries(targets)) {
-      const tensor = tensors.get(`${kind}/${name}`);
-      if (!tensor || tensor.data.length !== target.length)
-        throw damaged(path, `no ${kind}/${name}`);
+  const runs = SavedRuns.parse(JSON.parse(metadata.runs ?? '[]'));
+  states.forEach((state, run) => {
+    for (const [name, target] of arraysOf(state, run)) {
+      const tensor = tensors.get(name);
+      if (!tensor || tensor.data.length !== target.length) throw damaged(path, `no ${name}`);
       target.set(tensor.data as Float32Array);
     }
+    if (!runs[run]) throw damaged(path, `no run ${run}`);
+    state.progress = runs[run].progress;
+    state.optimizer.step = runs[run].optimizerStep;
   });
-  state.progress = Progress.parse(JSON.parse(metadata.progress ?? '{}'));
-  return true;
+  return Number(metadata.seconds);
+}
+
+/** Every array of a run with its name in the file. */
+function arraysOf(state: TrainingState, run: number): [name: string, data: Float32Array][] {
+  return state.names.flatMap((name, i) => {
+    const { m, v } = state.optimizer.moments[i]!;
+    const all = { parameter: state.parameters[i]!, m, v, best: state.best[i]! };
+    return Object.entries(all).map(([kind, data]): [string, Float32Array] => [
+      `${run}/${kind}/${name}`,
+      data,
+    ]);
+  });
 }
 
 function decode(path: string) {

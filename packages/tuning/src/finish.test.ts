@@ -6,8 +6,9 @@ import { writeTinyBackbone } from '@polyprompt/backbone/testing';
 import { readPrompt } from '@polyprompt/prompts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FileCheck } from './file-check.ts';
-import { type JobHooks, runJob, type TuningJob } from './job.ts';
+import { runJob } from './job.ts';
 import type { TuningEvent } from './loop.ts';
+import type { JobHooks, TuningJob } from './plan.ts';
 
 const WORDS = ['rain', 'snow', 'bread', 'soup', 'the', 'is', 'a'];
 const STEPS_PER_EPOCH = 4;

@@ -1,8 +1,9 @@
 /** Runs a tuning job on a worker thread, so that the caller's thread stays free. */
 import { Worker } from 'node:worker_threads';
 import { TuningError, type TuningErrorCode } from './errors.ts';
-import type { JobResult, TuningJob } from './job.ts';
+import type { JobResult } from './job.ts';
 import type { TuningEvent } from './loop.ts';
+import type { TuningJob } from './plan.ts';
 
 export interface TuneOptions {
   readonly onEvent?: (event: TuningEvent) => void;

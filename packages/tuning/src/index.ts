@@ -1,17 +1,14 @@
 /** @module The training loop and everything around it. See README.md. */
+export { type Candidate, candidateName, MAX_CANDIDATES, parseCandidates } from './candidates.ts';
 export type { Evaluated } from './checkpoint.ts';
 export { TuningError, type TuningErrorCode } from './errors.ts';
 export type { FileCheck } from './file-check.ts';
 export { type TuneOptions, tuneInWorker } from './in-worker.ts';
-export {
-  CHECKPOINT_FILE,
-  type JobHooks,
-  type JobResult,
-  runJob,
-  TUNED_BACKBONE,
-  type TuningJob,
-} from './job.ts';
+export { CHECKPOINT_FILE, type JobRequest, type JobResult, runJob, runJobs } from './job.ts';
 export type { TuningEvent } from './loop.ts';
+export type { ParentSource } from './parent.ts';
+export type { JobHooks, TuningJob } from './plan.ts';
+export { TUNED_BACKBONE } from './publish.ts';
 export { RECIPES } from './recipes.ts';
 export { SCHEDULES } from './schedule.ts';
 export {

@@ -1,52 +1,25 @@
-/** One tuning run from files to a published prompt folder. */
+/** Tuning runs from files to published prompt folders: one job, or several around one backbone. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type Backbone,
-  type CanonicalName,
-  type DeviceChoice,
-  openBackbone,
-  resolveDevice,
-  usableTokens,
-  WEIGHT_INPUT,
-  writeBackbone,
-} from '@polyprompt/backbone';
-import { type Prompt, type PromptCard, writePrompt } from '@polyprompt/prompts';
-import type { Identity } from './checkpoint.ts';
-import { type PreparedData, prepareData } from './data.ts';
-import { TuningError } from './errors.ts';
-import { type LoopResult, type TuningEvent, train } from './loop.ts';
-import { type Parameter, TrainableModel } from './model.ts';
-import { score } from './score.ts';
-import { resolveSettings, type TuningInput, type TuningSettings } from './settings.ts';
+import { type PromptCard, writePrompt } from '@polyprompt/prompts';
+import { bestRun, candidateName } from './candidates.ts';
+import type { Evaluated } from './checkpoint.ts';
+import { initialParameters } from './initial.ts';
+import { type Member, type MemberRun, trainTogether } from './loop.ts';
+import { TrainingModel } from './model.ts';
+import { type JobHooks, type Plan, planJob, type TuningJob } from './plan.ts';
+import { promptOf } from './publish.ts';
+import { Reparameterisation } from './reparameterisation.ts';
+import { Run } from './run.ts';
+import { type Scorer, score } from './score.ts';
+import type { TuningSettings } from './settings.ts';
+import { Tuned } from './tuned.ts';
 import { libraryVersions } from './versions.ts';
-
-export interface TuningJob {
-  readonly backbone: string;
-  readonly train: string;
-  /** Without one, a tenth of the training data is held out. */
-  readonly dev?: string;
-  /** Folder of the prompt; the checkpoint lies in it until the run is complete. */
-  readonly out: string;
-  readonly settings: TuningInput;
-  readonly device?: DeviceChoice;
-  readonly threads?: number;
-  readonly checkpointSeconds?: number;
-  /** Continue from the checkpoint in `out` where there is one. */
-  readonly resume?: boolean;
-  /** With `resume`: train no more, and publish the best version that the checkpoint holds. */
-  readonly finish?: boolean;
-}
-
-export interface JobHooks {
-  readonly onEvent?: (event: TuningEvent) => void;
-  readonly shouldStop?: () => boolean;
-}
 
 export interface JobResult {
   readonly card: PromptCard;
   readonly settings: TuningSettings;
-  readonly best: LoopResult['best'];
+  readonly best: Evaluated;
   readonly steps: number;
   readonly seconds: number;
   readonly tokens: number;
@@ -54,164 +27,188 @@ export interface JobResult {
   readonly warnings: readonly string[];
 }
 
+export interface JobRequest {
+  readonly job: TuningJob;
+  readonly hooks?: JobHooks;
+}
+
 export const CHECKPOINT_FILE = 'checkpoint.safetensors';
-/** Folder inside of `out` that holds the backbone of a fully fine-tuned run. */
-export const TUNED_BACKBONE = 'backbone';
 
 const DEFAULT_CHECKPOINT_SECONDS = 30;
 
 /**
  * Validates the data, trains and writes `out/prompt.safetensors` and `out/card.json`.
- * @throws BackboneError, TuningError (`bad_data` with the validator's report, `no_version`)
+ * @throws BackboneError, PromptError, TuningError (`bad_data` with the validator's report, `no_version`)
  */
 export async function runJob(job: TuningJob, hooks: JobHooks = {}): Promise<JobResult> {
-  const started = new Date();
-  const backbone = openBackbone(job.backbone);
-  const settings = resolveSettings(job.settings, {
-    family: backbone.spec.family,
-    usableTokens: (length) => usableTokens(backbone.spec, length),
-  });
-  requirePooler(backbone, settings);
-  const device = resolveDevice(job.device ?? 'auto');
-  const causal = backbone.spec.family === 'xglm';
-  const data = await prepareData(backbone.tokenizer(), settings, job, causal, (files) =>
-    hooks.onEvent?.({ type: 'checked', files }),
-  );
-  // Reading and compiling can take as long as a step of a large backbone: asked in between, too.
-  if (hooks.shouldStop?.()) {
-    throw new TuningError('interrupted', 'stopped before the training began');
+  const [outcome] = await runJobs([{ job, hooks }]);
+  if (outcome!.status === 'rejected') throw outcome!.reason;
+  return outcome!.value;
+}
+
+/**
+ * Runs jobs side by side: those that can share a graph (same backbone and method, same kind of loss)
+ * take their steps as one batch, others one group after the other. Each keeps its own data, events,
+ * checkpoint and wish to stop, and is published as soon as it is complete. What it computes equals
+ * what it computes alone but for rounding (sums run in another order).
+ * @returns how each ended; rejected as `runJob` throws
+ */
+export async function runJobs(
+  requests: readonly JobRequest[],
+): Promise<PromiseSettledResult<JobResult>[]> {
+  const outcomes: PromiseSettledResult<JobResult>[] = new Array(requests.length);
+  const groups = new Map<string, { readonly plan: Plan; readonly at: number }[]>();
+  for (const [at, { job, hooks = {} }] of requests.entries()) {
+    try {
+      const plan = await planJob(job, hooks);
+      const key = await groupOf(plan, at);
+      groups.set(key, [...(groups.get(key) ?? []), { plan, at }]);
+    } catch (reason) {
+      outcomes[at] = { status: 'rejected', reason };
+    }
   }
-  mkdirSync(job.out, { recursive: true });
-  const path = join(job.out, CHECKPOINT_FILE);
-  const identity = await identityOf(backbone, settings, data);
-  const threads = job.threads ? { threads: job.threads } : {};
-  const { loss } = data.task;
-  const classes = data.labels.length;
-  const model = await TrainableModel.create({
-    backbone,
-    settings,
-    classes,
-    loss,
-    device,
-    ...threads,
-  });
+  for (const group of groups.values()) {
+    const results = await settled(() => runPlans(group.map(({ plan }) => plan)), group.length);
+    group.forEach(({ at }, i) => {
+      outcomes[at] = results[i]!;
+    });
+  }
+  return outcomes;
+}
+
+/** Plans with the same group share a graph. */
+async function groupOf({ backbone, device, job, settings, data }: Plan, at: number) {
+  const { method, pooling } = settings[0]!;
+  const parts = [await backbone.fingerprint(), device, job.threads, method, data.task.loss];
+  // Every weight changes: nothing is shared.
+  const alone = method === 'full' ? at : null;
+  return JSON.stringify([...parts, pooling === 'pooler', alone]);
+}
+
+async function settled(
+  work: () => Promise<PromiseSettledResult<JobResult>[]>,
+  count: number,
+): Promise<PromiseSettledResult<JobResult>[]> {
   try {
-    const result = await train({
-      model,
-      settings,
-      rows: data.train,
-      evaluate: () => score(model, data, settings.tokenBudget),
-      metricName: data.task.metric,
-      finish: job.finish ?? false,
-      checkpoint: {
-        path,
-        identity,
-        everySeconds: job.checkpointSeconds ?? DEFAULT_CHECKPOINT_SECONDS,
-        resume: job.resume ?? false,
-      },
-      ...hooks,
-    });
-    model.parameters.forEach(({ data: values }, i) => {
-      values.set(result.parameters[i]!);
-    });
-    const dev = await score(model, data, settings.tokenBudget);
-    const served = await publishedBackbone(backbone, settings, model.parameters, job.out);
-    const prompt = await makePrompt(served, settings, data, model.parameters, result);
-    const card = writePrompt(job.out, prompt, {
-      created: started.toISOString(),
-      data: data.files,
-      settings: { ...settings },
-      metrics: { dev: dev.metrics },
-      lineage: { parent: null },
-      versions: libraryVersions(),
-      wall_seconds: result.seconds,
-      device,
-    });
-    rmSync(path, { force: true });
-    const { best, steps, seconds, tokens } = result;
-    return { card, settings, best, steps, seconds, tokens, warnings: data.warnings };
+    return await work();
+  } catch (reason) {
+    return Array.from({ length: count }, () => ({ status: 'rejected', reason }));
+  }
+}
+
+async function runPlans(plans: readonly Plan[]): Promise<PromiseSettledResult<JobResult>[]> {
+  const { backbone, device, job, settings, data } = plans[0]!;
+  const { method, pooling } = settings[0]!;
+  const all = plans.flatMap((plan) => plan.settings);
+  const model = await TrainingModel.create({
+    backbone,
+    method,
+    loss: data.task.loss,
+    length: Math.max(...all.map(({ length }) => length)),
+    classes: Math.max(...plans.map((plan) => plan.data.labels.length)),
+    usePooler: pooling === 'pooler',
+    many: all.length > 1,
+    device,
+    ...(job.threads ? { threads: job.threads } : {}),
+  });
+  const members: Member<JobResult>[] = [];
+  try {
+    for (const plan of plans) members.push(await memberOf(plan, model));
+    const tokenBudget = Math.max(...all.map((each) => each.tokenBudget));
+    return await trainTogether(members, { model, tokenBudget });
   } finally {
+    for (const { runs } of members) for (const { run } of runs) await run.tuned.release();
     await model.release();
   }
 }
 
-function requirePooler(backbone: Backbone, settings: TuningSettings): void {
-  if (settings.pooling === 'pooler' && !backbone.checkpoint.hasPooler) {
-    throw new TuningError(
-      'bad_setting',
-      `pooling "pooler" needs a pooler, which backbone ${backbone.name} does not have; use ` +
-        '"first", "mean" or "last"',
-    );
+async function memberOf(plan: Plan, model: TrainingModel): Promise<Member<JobResult>> {
+  const { job, hooks, data, identity, settings } = plan;
+  const runs: MemberRun[] = [];
+  for (const [i, each] of settings.entries()) {
+    const run = await runOf(plan, each, model);
+    const candidate = job.candidates?.[i];
+    runs.push({
+      run,
+      evaluate: () => score(scorerOf(run, model), data, each.tokenBudget),
+      ...(candidate ? { candidate: candidateName(candidate) } : {}),
+    });
   }
-}
-
-async function identityOf(
-  backbone: Backbone,
-  settings: TuningSettings,
-  data: PreparedData,
-): Promise<Identity> {
-  const files = data.files.map(({ role, hash }) => [role, hash] as const);
+  mkdirSync(job.out, { recursive: true });
   return {
-    backbone: await backbone.fingerprint(),
-    settings: JSON.stringify(settings),
-    ...Object.fromEntries(files),
-  };
-}
-
-/** The backbone that the prompt belongs to: the frozen one, or the copy with the tuned weights. */
-async function publishedBackbone(
-  backbone: Backbone,
-  settings: TuningSettings,
-  parameters: readonly Parameter[],
-  out: string,
-): Promise<Backbone> {
-  if (settings.method !== 'full') return backbone;
-  const tuned = parameters.filter(({ name }) => name.startsWith(WEIGHT_INPUT));
-  const replaced = new Map(
-    tuned.map(({ name, data }) => [name.slice(WEIGHT_INPUT.length) as CanonicalName, data]),
-  );
-  const folder = join(out, TUNED_BACKBONE);
-  rmSync(folder, { recursive: true, force: true });
-  await writeBackbone(folder, backbone.checkpoint, replaced);
-  return openBackbone(folder);
-}
-
-async function makePrompt(
-  backbone: Backbone,
-  settings: TuningSettings,
-  data: PreparedData,
-  parameters: readonly Parameter[],
-  result: LoopResult,
-): Promise<Prompt> {
-  const tensor = (name: string) => {
-    const found = parameters.find((parameter) => parameter.name === name);
-    return found && { shape: found.shape.slice(1), data: found.data };
-  };
-  const prefix = tensor('prefix');
-  const softPrompt = tensor('soft_prompt');
-  const stepsPerEpoch = Math.ceil(data.train.length / settings.batchSize);
-  return {
-    task: settings.task,
-    labels: [...data.labels],
-    method: settings.method === 'full' ? 'head' : settings.method,
-    backbone: await backbone.fingerprint(),
-    backboneName: backbone.name,
-    positions: settings.positions,
-    pooling: settings.pooling,
-    ...(prefix ? { prefix } : {}),
-    ...(softPrompt ? { softPrompt } : {}),
-    headWeight: tensor('head_weight')!,
-    headBias: tensor('head_bias')!,
-    training: {
-      recipe: settings.recipe,
-      seed: settings.seed,
-      epochs: result.steps / stepsPerEpoch,
-      steps: result.steps,
-      best: result.best.step,
-      examples: { train: data.train.length, dev: data.dev.length },
-      languages: data.languages,
-      metric: data.task.metric,
-      score: result.best.metric,
+    runs,
+    metricName: data.task.metric,
+    finish: job.finish ?? false,
+    checkpoint: {
+      path: join(job.out, CHECKPOINT_FILE),
+      identity,
+      everySeconds: job.checkpointSeconds ?? DEFAULT_CHECKPOINT_SECONDS,
+      resume: job.resume ?? false,
     },
+    ...hooks,
+    complete: ({ seconds }) => publish(plan, model, runs, seconds),
   };
+}
+
+async function runOf(
+  { backbone, data, parent, head }: Plan,
+  settings: TuningSettings,
+  model: TrainingModel,
+): Promise<Run> {
+  const { labels } = data;
+  const start = { backbone, settings, labels, parent: parent?.prompt, head };
+  const tuned = new Tuned({
+    settings,
+    classes: labels.length,
+    values: initialParameters(model.inputs, start),
+    fixedHead: head !== undefined,
+    reparameterisation:
+      settings.reparameterise > 0
+        ? await Reparameterisation.create(backbone.spec, settings)
+        : undefined,
+  });
+  const { loss, hidden } = model;
+  return new Run({ settings, tuned, rows: data.train, loss, classes: labels.length, hidden });
+}
+
+function scorerOf({ tuned }: Run, model: TrainingModel): Scorer {
+  return { loss: model.loss, evaluate: (rows) => model.evaluate(tuned.prompt(), rows) };
+}
+
+async function publish(
+  { job, data, backbone, device, started, parent }: Plan,
+  model: TrainingModel,
+  runs: readonly MemberRun[],
+  seconds: number,
+): Promise<JobResult> {
+  const run = bestRun(runs.map((each) => each.run));
+  const { settings, progress } = run;
+  await run.restoreBest();
+  const dev = await score(scorerOf(run, model), data, settings.tokenBudget);
+  const card = writePrompt(job.out, await promptOf(run, backbone, data, job.out), {
+    created: started.toISOString(),
+    data: data.files,
+    settings: { ...settings },
+    metrics: { dev: dev.metrics },
+    lineage: { parent: parent ? { ref: parent.ref, hash: parent.card.hash } : null },
+    ...(job.candidates?.length
+      ? {
+          candidates: runs.map((each, i) => ({
+            settings: { ...job.candidates![i]! },
+            steps: each.run.progress.step,
+            best: each.run.progress.best,
+            diverged: each.run.diverged !== null,
+            published: each.run === run,
+          })),
+        }
+      : {}),
+    versions: libraryVersions(),
+    wall_seconds: seconds,
+    device,
+  });
+  rmSync(join(job.out, CHECKPOINT_FILE), { force: true });
+  const tokens = runs.reduce((sum, each) => sum + each.run.progress.tokens, 0);
+  const steps = progress.step;
+  const best = progress.best!;
+  return { card, settings, best, steps, seconds, tokens, warnings: data.warnings };
 }

@@ -1,54 +1,46 @@
 /**
- * The training loop, in full: batches, accumulation, clipping, AdamW, dev evaluation, best version,
- * early stopping, checkpoints. Everything random is a function of the seed and the step, so a run
- * that was killed and resumed computes what the unbroken one does.
+ * The training loop: the runs of one job or of several take their steps together, as one batch of
+ * rows around the frozen backbone, each row with its own prompt. Dev evaluation, events, checkpoints
+ * and the wish to stop are each job's own.
  */
-import { AdamW, clipScale, globalNorm } from '@polyprompt/autodiff';
-import { epochBatches, withinBudget } from './batches.ts';
-import {
-  type Evaluated,
-  type Identity,
-  readCheckpoint,
-  type TrainingState,
-  writeCheckpoint,
-} from './checkpoint.ts';
+import { withinBudget } from './batches.ts';
+import { type Evaluated, type Identity, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { TuningError } from './errors.ts';
 import type { FileCheck } from './file-check.ts';
-import type { TrainableModel, TrainRow } from './model.ts';
-import { randomStream } from './random.ts';
-import { learningRateAt } from './schedule.ts';
-import type { TuningSettings } from './settings.ts';
+import type { Gradients, Share } from './model.ts';
+import type { Batch, Run, Step } from './run.ts';
+
+/** Which of several candidates an event is about; absent where there is one alone. */
+interface OfCandidate {
+  readonly candidate?: string;
+}
 
 export type TuningEvent =
   | { readonly type: 'started'; readonly step: number; readonly totalSteps: number }
-  | {
-      readonly type: 'step';
-      readonly step: number;
-      readonly totalSteps: number;
-      readonly epoch: number;
-      readonly loss: number;
-      readonly learningRate: number;
-      readonly gradientNorm: number;
-      readonly tokensPerSecond: number;
-      /** Seconds to the last step at the measured rate; early stopping may end sooner. */
-      readonly etaSeconds: number;
-    }
-  | ({
-      readonly type: 'evaluated';
-      readonly best: boolean;
-      readonly metricName: string;
-    } & Evaluated)
+  | (OfCandidate &
+      Omit<Step, 'evaluate'> & {
+        readonly type: 'step';
+        readonly tokensPerSecond: number;
+        /** Seconds to the last step at the measured rate; early stopping may end sooner. */
+        readonly etaSeconds: number;
+      })
+  | (OfCandidate &
+      Evaluated & {
+        readonly type: 'evaluated';
+        readonly best: boolean;
+        readonly metricName: string;
+      })
+  /** A candidate that came to no good end; the others go on. */
+  | (OfCandidate & { readonly type: 'diverged'; readonly step: number; readonly message: string })
   | { readonly type: 'checkpoint'; readonly step: number }
   | { readonly type: 'checked'; readonly files: readonly FileCheck[] };
 
-export interface LoopOptions {
-  readonly model: Pick<TrainableModel, 'parameters' | 'gradients'>;
-  readonly settings: TuningSettings;
-  readonly rows: readonly TrainRow[];
-  /** Dev loss and metric of the model's current parameters. */
-  readonly evaluate: () => Promise<{ readonly loss: number; readonly metric: number }>;
+/** One job in the loop; `T` is what it comes to. */
+export interface Member<T = unknown> {
+  /** One, or the candidates. */
+  readonly runs: readonly MemberRun[];
   readonly metricName: string;
-  /** Train no more: the result is the best version that the checkpoint holds. */
+  /** Train no more: keep what the checkpoint holds. */
   readonly finish?: boolean;
   readonly checkpoint?: {
     readonly path: string;
@@ -59,174 +51,255 @@ export interface LoopOptions {
     readonly resume: boolean;
   };
   readonly onEvent?: (event: TuningEvent) => void;
-  /** Asked before every step; true checkpoints and throws `interrupted`. */
+  /** Asked before every step; true checkpoints and ends the member with `interrupted`. */
   readonly shouldStop?: () => boolean;
+  /** What is made of the runs when they are complete. */
+  readonly complete: (result: MemberResult) => Promise<T>;
+}
+
+export interface MemberRun {
+  readonly run: Run;
+  /** Names it among the candidates. */
+  readonly candidate?: string;
+  /** Dev loss and metric of the run's current parameters. */
+  readonly evaluate: () => Promise<{ readonly loss: number; readonly metric: number }>;
+}
+
+export interface MemberResult {
+  /** Of training, all parts of an interrupted job together. */
+  readonly seconds: number;
+}
+
+export interface LoopOptions {
+  /** Gradients of several prompts at once. */
+  readonly model: { readonly gradients: (shares: readonly Share[]) => Promise<Gradients[]> };
+  /** Largest padded size of one run of the graph. */
+  readonly tokenBudget: number;
   /** Seconds, monotonic. */
   readonly clock?: () => number;
 }
 
-export interface LoopResult {
-  readonly best: Evaluated;
-  readonly parameters: readonly Float32Array[];
-  readonly history: readonly Evaluated[];
-  readonly steps: number;
-  readonly seconds: number;
-  readonly tokens: number;
+/**
+ * Trains one job until its last epoch or early stopping.
+ * @throws TuningError `interrupted`, `diverged` when no candidate is left, `no_version`, and those
+ * of the checkpoint
+ */
+export async function train<T>(member: Member<T>, options: LoopOptions): Promise<T> {
+  const [outcome] = await trainTogether([member], options);
+  if (outcome!.status === 'rejected') throw outcome!.reason;
+  return outcome!.value;
 }
 
 /**
- * Trains until the last epoch or early stopping and returns the best version by the dev set.
- * @throws TuningError `diverged` when the loss is no longer a number, `interrupted`, `no_version`
+ * Trains jobs side by side. One that fails, stops or is complete leaves; the others go on as if it
+ * had never been there.
+ * @returns how each ended; rejected as `train` says
  */
-export async function train(options: LoopOptions): Promise<LoopResult> {
-  const { model, settings, rows, checkpoint, onEvent = () => {} } = options;
-  const clock = options.clock ?? (() => performance.now() / 1000);
-  const names = model.parameters.map(({ name }) => name);
-  const parameters = model.parameters.map(({ data }) => data);
-  const optimizer = new AdamW(parameters);
-  const state: TrainingState = {
-    parameters,
-    moments: optimizer.state.moments,
-    best: parameters.map((data) => data.slice()),
-    progress: { step: 0, optimizerStep: 0, best: null, history: [], seconds: 0, tokens: 0 },
-  };
-  if (checkpoint?.resume) {
-    readCheckpoint(checkpoint.path, names, state, checkpoint.identity);
-    optimizer.state.step = state.progress.optimizerStep;
+export async function trainTogether<T>(
+  members: readonly Member<T>[],
+  options: LoopOptions,
+): Promise<PromiseSettledResult<T>[]> {
+  const { clock = () => performance.now() / 1000 } = options;
+  const sessions = members.map((member) => new Session(member, clock));
+  for (const session of sessions) await session.guard(() => session.begin());
+  for (;;) {
+    const present: Session<T>[] = [];
+    for (const session of sessions) if (await session.isPresent()) present.push(session);
+    if (present.length === 0) break;
+    const due = present.flatMap((session) => session.due());
+    const batches: Batch[] = [];
+    for (const { run } of due) batches.push(await run.batch());
+    const gradients = await gradientsOf(batches, options);
+    for (const session of present) {
+      await session.guard(async () => {
+        for (const [i, each] of due.entries()) {
+          if (session.owns(each)) await session.learn(each, batches[i]!, gradients[i]!);
+        }
+        session.afterStep();
+      });
+    }
+  }
+  return sessions.map((session) => session.outcome!);
+}
+
+/** A member's way through the loop. */
+class Session<T> {
+  outcome: PromiseSettledResult<T> | null = null;
+  readonly #member: Member<T>;
+  readonly #clock: () => number;
+  readonly #meter = { seconds: 0, tokens: 0, step: 0 };
+  #secondsBefore = 0;
+  #saved = 0;
+
+  constructor(member: Member<T>, clock: () => number) {
+    this.#member = member;
+    this.#clock = clock;
   }
 
-  const lengths = rows.map(({ ids }) => ids.length);
-  const stepsPerEpoch = Math.ceil(rows.length / settings.batchSize);
-  const totalSteps = stepsPerEpoch * settings.epochs;
-  const rate = { ...settings, stepsPerEpoch, totalSteps };
-  const begun = { seconds: state.progress.seconds - clock(), step: state.progress.step };
-  const meter = { seconds: clock(), tokens: state.progress.tokens };
-  let saved = clock();
-  const save = () => {
-    if (!checkpoint) return;
-    state.progress.seconds = begun.seconds + clock();
-    state.progress.optimizerStep = optimizer.state.step;
-    writeCheckpoint(checkpoint.path, names, state, checkpoint.identity);
-    saved = clock();
-    onEvent({ type: 'checkpoint', step: state.progress.step });
-  };
+  begin(): void {
+    const { runs, checkpoint, onEvent } = this.#member;
+    const states = runs.map(({ run }) => run.state);
+    if (checkpoint?.resume) {
+      this.#secondsBefore = readCheckpoint(checkpoint.path, states, checkpoint.identity) ?? 0;
+    }
+    this.#saved = this.#clock();
+    Object.assign(this.#meter, { seconds: this.#clock(), tokens: this.#tokens, step: this.#step });
+    onEvent?.({ type: 'started', step: this.#step, totalSteps: this.#totalSteps });
+  }
 
-  onEvent({ type: 'started', step: state.progress.step, totalSteps });
-  let epoch = -1;
-  let batches: number[][] = [];
-  while (!options.finish && state.progress.step < totalSteps && !exhausted(state, settings)) {
-    const { step } = state.progress;
-    if (options.shouldStop?.()) {
-      save();
-      throw new TuningError('interrupted', `stopped after step ${step} of ${totalSteps}`);
+  /** False, and settled, when the member has come to its end or wants to stop. */
+  async isPresent(): Promise<boolean> {
+    await this.guard(() => this.#endIfDue());
+    return this.outcome === null;
+  }
+
+  /** What fails here is this member's affair alone. */
+  async guard(work: () => void | Promise<void>): Promise<void> {
+    if (this.outcome) return;
+    try {
+      await work();
+    } catch (reason) {
+      this.outcome = { status: 'rejected', reason };
     }
-    if (epoch !== Math.floor(step / stepsPerEpoch)) {
-      epoch = Math.floor(step / stepsPerEpoch);
-      batches = epochBatches(lengths, settings.batchSize, settings.seed, epoch);
+  }
+
+  due(): readonly MemberRun[] {
+    return this.#member.runs.filter(({ run }) => !run.finished);
+  }
+
+  owns(each: MemberRun): boolean {
+    return this.#member.runs.includes(each);
+  }
+
+  async learn(
+    { run, candidate, evaluate }: MemberRun,
+    batch: Batch,
+    gradients: Gradients,
+  ): Promise<void> {
+    const { onEvent, metricName } = this.#member;
+    const about = candidate === undefined ? {} : { candidate };
+    const learned = await run.learn(batch, gradients);
+    if (!learned) {
+      const message = run.diverged!;
+      onEvent?.({ type: 'diverged', step: run.progress.step, message, ...about });
+      return;
     }
-    const batch = batches[step % stepsPerEpoch]!.map((i) => rows[i]!);
-    const { loss, gradients } = await batchGradients(model, settings, batch, step);
-    const gradientNorm = globalNorm(gradients);
-    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+    const { evaluate: due, ...step } = learned;
+    onEvent?.({ type: 'step', ...step, ...this.#pace(), ...about });
+    if (!due) return;
+    await run.tuned.refresh();
+    const { loss, metric } = await evaluate();
+    const evaluated = { step: step.step, loss, metric };
+    const best = run.keep(evaluated);
+    onEvent?.({ type: 'evaluated', metricName, best, ...evaluated, ...about });
+  }
+
+  afterStep(): void {
+    const { checkpoint, runs } = this.#member;
+    const lost = runs.find(({ run }) => run.diverged);
+    if (lost && runs.every(({ run }) => run.diverged)) {
+      throw new TuningError('diverged', lost.run.diverged!);
+    }
+    if (checkpoint && this.#clock() - this.#saved >= checkpoint.everySeconds) this.#save();
+  }
+
+  async #endIfDue(): Promise<void> {
+    const { finish, shouldStop, runs, complete } = this.#member;
+    if (!finish && this.due().length > 0) {
+      if (!shouldStop?.()) return;
+      this.#save();
       throw new TuningError(
-        'diverged',
-        `training diverged at step ${step + 1} of ${totalSteps} (loss ${loss}); lower ` +
-          `learningRate (${settings.learningRate})`,
+        'interrupted',
+        `stopped after step ${this.#step} of ${this.#totalSteps}`,
       );
     }
-    const learningRate = learningRateAt(step, rate);
-    const scale = settings.clip > 0 ? clipScale(gradientNorm, settings.clip) : 1;
-    optimizer.step(gradients, learningRate, settings.weightDecay, scale);
-
-    state.progress.step = step + 1;
-    state.progress.tokens += batch.reduce((sum, { ids }) => sum + ids.length, 0);
-    const elapsed = clock() - meter.seconds;
-    onEvent({
-      type: 'step',
-      step: step + 1,
-      totalSteps,
-      epoch,
-      loss,
-      learningRate,
-      gradientNorm,
-      tokensPerSecond: (state.progress.tokens - meter.tokens) / elapsed,
-      etaSeconds: (elapsed / (step + 1 - begun.step)) * (totalSteps - step - 1),
-    });
-    if (state.progress.step % stepsPerEpoch === 0) {
-      const evaluated = { step: state.progress.step, ...(await options.evaluate()) };
-      const best = keepIfBest(state, settings, evaluated);
-      onEvent({ type: 'evaluated', metricName: options.metricName, best, ...evaluated });
+    if (!runs.some(({ run }) => run.progress.best)) {
+      throw new TuningError(
+        'no_version',
+        `after step ${this.#step} there is no version yet: the first one comes with the ` +
+          `evaluation after step ${runs[0]!.run.stepsPerEpoch}; train on`,
+      );
     }
-    if (checkpoint && clock() - saved >= checkpoint.everySeconds) save();
+    if (!finish) this.#save();
+    const value = await complete({ seconds: this.#seconds });
+    this.outcome = { status: 'fulfilled', value };
   }
-  const { best } = state.progress;
-  if (!best) {
-    throw new TuningError(
-      'no_version',
-      `after step ${state.progress.step} there is no version yet: the first one comes with the ` +
-        `evaluation after step ${stepsPerEpoch}; train on`,
+
+  #save(): void {
+    const { checkpoint, runs, onEvent } = this.#member;
+    if (!checkpoint) return;
+    const states = runs.map(({ run }) => run.state);
+    writeCheckpoint(checkpoint.path, states, this.#seconds, checkpoint.identity);
+    this.#saved = this.#clock();
+    onEvent?.({ type: 'checkpoint', step: this.#step });
+  }
+
+  #pace() {
+    const elapsed = this.#clock() - this.#meter.seconds;
+    const step = Math.max(1, this.#step - this.#meter.step);
+    return {
+      tokensPerSecond: (this.#tokens - this.#meter.tokens) / elapsed,
+      etaSeconds: (elapsed / step) * (this.#totalSteps - this.#step),
+    };
+  }
+
+  /** Of the run that has come furthest. */
+  get #step(): number {
+    return Math.max(...this.#member.runs.map(({ run }) => run.progress.step));
+  }
+
+  get #totalSteps(): number {
+    return Math.max(...this.#member.runs.map(({ run }) => run.totalSteps));
+  }
+
+  get #tokens(): number {
+    return this.#member.runs.reduce((sum, { run }) => sum + run.progress.tokens, 0);
+  }
+
+  get #seconds(): number {
+    return this.#secondsBefore + this.#clock() - this.#meter.seconds;
+  }
+}
+
+/** Gradients of each batch's mean loss over its labelled items, computed together in affordable pieces. */
+async function gradientsOf(
+  batches: readonly Batch[],
+  { model, tokenBudget }: LoopOptions,
+): Promise<Gradients[]> {
+  const rows = batches.flatMap((batch, of) =>
+    batch.rows.map((row, at) => ({ of, at, ids: row.ids })),
+  );
+  const sums = batches.map(() => ({ loss: 0, gradients: null as Float32Array[] | null }));
+  for (const piece of withinBudget(rows, tokenBudget)) {
+    const parts = batches.flatMap((_, of) => {
+      const own = piece.filter((row) => row.of === of);
+      return own.length > 0 ? [{ of, from: own[0]!.at, to: own.at(-1)!.at + 1 }] : [];
+    });
+    const results = await model.gradients(
+      parts.map(({ of, from, to }) => cut(batches[of]!, from, to)),
     );
+    parts.forEach(({ of }, i) => {
+      const sum = sums[of]!;
+      sum.loss += results[i]!.loss;
+      const { gradients } = results[i]!;
+      if (!sum.gradients) sum.gradients = gradients as Float32Array[];
+      else for (const [k, total] of sum.gradients.entries()) addInto(total, gradients[k]!);
+    });
   }
-  if (!options.finish) save();
+  return sums.map(({ loss, gradients }) => ({ loss, gradients: gradients! }));
+}
+
+/** Rows `from` (inclusive) to `to` (exclusive) of a batch. */
+function cut({ prompt, rows, weight, headDropout }: Batch, from: number, to: number): Share {
+  const width = headDropout.length / rows.length;
   return {
-    best,
-    parameters: state.best,
-    history: state.progress.history,
-    steps: state.progress.step,
-    seconds: begun.seconds + clock(),
-    tokens: state.progress.tokens,
+    prompt,
+    weight,
+    rows: rows.slice(from, to),
+    headDropout: headDropout.subarray(from * width, to * width),
   };
-}
-
-/** Gradients of the mean loss over the batch's labelled items, in affordable pieces. */
-async function batchGradients(
-  model: LoopOptions['model'],
-  settings: TuningSettings,
-  batch: readonly TrainRow[],
-  step: number,
-): Promise<{ loss: number; gradients: Float32Array[] }> {
-  const random = randomStream(settings.seed, 'dropout', step);
-  const labelled = batch.reduce((sum, { target }) => sum + labelledItems(target), 0);
-  const weight = 1 / Math.max(1, labelled);
-  let loss = 0;
-  let total: Float32Array[] | null = null;
-  for (const rows of withinBudget(batch, settings.tokenBudget)) {
-    const piece = await model.gradients(rows, weight, random);
-    loss += piece.loss;
-    if (!total) total = piece.gradients as Float32Array[];
-    else for (const [i, sum] of total.entries()) addInto(sum, piece.gradients[i]!);
-  }
-  return { loss, gradients: total! };
-}
-
-/** A target's mass: 1 per labelled text, token or span. */
-function labelledItems(target: Float32Array): number {
-  return target.reduce((sum, value) => sum + value, 0);
 }
 
 function addInto(sum: Float32Array, values: Float32Array): void {
   for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + values[i]!;
-}
-
-/** Better: by the metric, ties by the loss; or by the loss alone. */
-function keepIfBest(state: TrainingState, settings: TuningSettings, now: Evaluated): boolean {
-  const { best } = state.progress;
-  const better =
-    best === null ||
-    (settings.select === 'metric' && now.metric !== best.metric
-      ? now.metric > best.metric
-      : now.loss < best.loss);
-  state.progress.history.push(now);
-  if (!better) return false;
-  state.progress.best = now;
-  state.best.forEach((copy, i) => {
-    copy.set(state.parameters[i]!);
-  });
-  return true;
-}
-
-function exhausted({ progress }: TrainingState, { patience }: TuningSettings): boolean {
-  if (patience === 0 || !progress.best) return false;
-  const since = progress.history.filter(({ step }) => step > progress.best!.step);
-  return since.length >= patience;
 }

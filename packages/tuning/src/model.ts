@@ -1,79 +1,107 @@
-/** The trained parameters and the compiled graphs around the frozen backbone. */
+/**
+ * The compiled training graph around the frozen backbone. It holds no parameters: every call brings
+ * those of the prompts that it computes for, one or, in a graph for many, any number of them.
+ */
 import { compile, type Program, type TensorData } from '@polyprompt/autodiff';
 import {
   type Backbone,
   type Device,
   GRADIENT,
   type LossKind,
+  type PoolingRule,
+  type PositionRule,
   poolWeights,
   providersOf,
   type TokenRow,
+  type TuningMethod,
   tokenBatch,
   trainingGraph,
-  WEIGHT_INPUT,
   weightFolder,
 } from '@polyprompt/backbone';
-import { readFloat32 } from '@polyprompt/safetensors';
-import { dropoutMask, gaussian, type Random, randomStream } from './random.ts';
-import type { TuningSettings } from './settings.ts';
-
-export interface Parameter {
-  /** Input name in the graph: `prefix`, `soft_prompt`, `head_weight`, `head_bias`, `weight:...`. */
-  readonly name: string;
-  /** With a leading axis of 1 for prompt and head: the number of prompts trained side by side. */
-  readonly shape: readonly number[];
-  /** Changed in place by the optimizer. */
-  readonly data: Float32Array;
-}
+import type { Parameter } from './parameter.ts';
+import { stack, unstack } from './stack.ts';
 
 export interface TrainRow {
   readonly ids: readonly number[];
   readonly typeIds: readonly number[];
-  /** Wanted distribution: [C] for pooled losses, [tokens, C] for token losses. */
+  /**
+   * Wanted distribution: [C] for pooled losses, [tokens, C] for token and span losses; of a span,
+   * each class is a distribution over the tokens.
+   */
   readonly target: Float32Array;
+  /** Of a span: 1 for every token where it may start or end, 0 elsewhere; all of them without it. */
+  readonly spanMask?: ArrayLike<number>;
+}
+
+/** A prompt as the graph is fed with it. */
+export interface FedPrompt {
+  /** In virtual tokens; 0 for a head alone. */
+  readonly length: number;
+  readonly classes: number;
+  readonly positions: PositionRule;
+  readonly pooling: PoolingRule;
+  /** In the order of `TrainingModel.inputs`. */
+  readonly values: readonly Parameter[];
+}
+
+/** One prompt's part of a batch. */
+export interface Share {
+  readonly prompt: FedPrompt;
+  readonly rows: readonly TrainRow[];
+  /** Of each row's loss in the sum (1 / number of labelled items of the prompt's whole batch). */
+  readonly weight: number;
+  /** Factors on what the head reads, [rows, hidden]. */
+  readonly headDropout: Float32Array;
 }
 
 export interface Gradients {
   /** Sum of the rows' losses times `weight`. */
   readonly loss: number;
-  /** In the order of the parameters. */
+  /** In the order of the prompt's values. */
   readonly gradients: readonly Float32Array[];
 }
 
 export interface ModelOptions {
   readonly backbone: Backbone;
-  readonly settings: TuningSettings;
-  readonly classes: number;
+  readonly method: TuningMethod;
   readonly loss: LossKind;
+  /** Longest prompt and largest number of classes that it is to take. */
+  readonly length: number;
+  readonly classes: number;
+  readonly usePooler: boolean;
+  /** For prompts side by side; one alone is faster without it. */
+  readonly many: boolean;
   readonly device: Device;
   readonly threads?: number;
 }
 
-export class TrainableModel {
-  readonly parameters: readonly Parameter[];
+export class TrainingModel {
+  /** Names and (largest) shapes of the parameters that a prompt brings, in order. */
+  readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly hidden: number;
+  readonly loss: LossKind;
   readonly #options: ModelOptions;
   readonly #step: Program;
   readonly #forward: Program;
 
   private constructor(
     options: ModelOptions,
-    parameters: readonly Parameter[],
+    inputs: TrainingModel['inputs'],
     step: Program,
     forward: Program,
   ) {
     this.#options = options;
-    this.parameters = parameters;
+    this.inputs = inputs;
+    this.hidden = options.backbone.spec.hidden;
+    this.loss = options.loss;
     this.#step = step;
     this.#forward = forward;
   }
 
-  /** Compiles the graphs and initialises the parameters from the seed. */
-  static async create(options: ModelOptions): Promise<TrainableModel> {
-    const { backbone, settings, classes, loss, device, threads } = options;
+  static async create(options: ModelOptions): Promise<TrainingModel> {
+    const { backbone, device, threads } = options;
     const { spec, checkpoint } = backbone;
-    const { method, length } = settings;
-    const usePooler = settings.pooling === 'pooler' && checkpoint.hasPooler;
-    const graph = trainingGraph(spec, checkpoint, { method, length, classes, loss, usePooler });
+    const graph = trainingGraph(spec, checkpoint, options);
     const compiling = {
       externalFolder: weightFolder(checkpoint),
       providers: providersOf(device),
@@ -82,52 +110,43 @@ export class TrainableModel {
     const { logits, row_loss } = graph.outputs;
     const step = await compile(graph.outputs, compiling);
     const forward = await compile({ logits: logits!, row_loss: row_loss! }, compiling);
-    const parameters = graph.parameters.map((parameter) => ({
-      ...parameter,
-      data: initial(options, parameter.name, parameter.shape),
-    }));
-    return new TrainableModel(options, parameters, step, forward);
+    return new TrainingModel(options, graph.parameters, step, forward);
   }
 
-  /**
-   * Loss and gradients of one micro-batch.
-   * @param weight of each row's loss in the sum (1 / number of labelled items of the whole batch)
-   * @param random draws the dropout masks
-   */
-  async gradients(rows: readonly TrainRow[], weight: number, random: Random): Promise<Gradients> {
-    const { settings, backbone } = this.#options;
-    const prompt = this.parameters.find(({ name }) => name === 'prefix');
-    const mask =
-      prompt && settings.dropout > 0
-        ? dropoutMask(prompt.data.length, settings.dropout, random)
-        : null;
-    const hidden = backbone.spec.hidden;
-    const dropout = dropoutMask(rows.length * hidden, settings.headDropout, random);
-    const feeds = this.#feeds(rows, weight, { data: dropout, shape: [rows.length, hidden] });
-    if (prompt && mask) feeds.prefix = { data: product(prompt.data, mask), shape: prompt.shape };
-    const result = await this.#step.run(feeds);
-    const gradients = this.parameters.map(
-      ({ name }) => result[GRADIENT + name]!.data as Float32Array,
-    );
-    // d loss / d prefix = mask * d loss / d (mask * prefix)
-    if (prompt && mask) multiplyInto(gradients[this.parameters.indexOf(prompt)]!, mask);
-    return { loss: weight * sum(result.row_loss!.data as Float32Array), gradients };
+  /** Loss and gradients of one micro-batch, for each share in turn. */
+  async gradients(shares: readonly Share[]): Promise<Gradients[]> {
+    const result = await this.#step.run({
+      ...this.#feeds(shares),
+      loss_weight: vector(shares.flatMap(({ rows, weight }) => rows.map(() => weight))),
+    });
+    const losses = result.row_loss!.data as Float32Array;
+    let at = 0;
+    return shares.map(({ prompt, rows, weight }, n) => {
+      const own = losses.subarray(at, at + rows.length);
+      at += rows.length;
+      return {
+        loss: weight * own.reduce((sum, value) => sum + value, 0),
+        gradients: prompt.values.map((part, i) => {
+          const gradient = result[GRADIENT + part.name]!.data as Float32Array;
+          return unstack(gradient, this.inputs[i]!.shape, n, part);
+        }),
+      };
+    });
   }
 
   /** Each row's loss and logits ([C] or [tokens, C], padding removed), without dropout. */
   async evaluate(
+    prompt: FedPrompt,
     rows: readonly TrainRow[],
   ): Promise<{ readonly loss: number; readonly logits: Float32Array }[]> {
-    const hidden = this.#options.backbone.spec.hidden;
-    const ones = new Float32Array(rows.length * hidden).fill(1);
-    const feeds = this.#feeds(rows, 1, { data: ones, shape: [rows.length, hidden] });
-    delete feeds.loss_weight;
+    const headDropout = new Float32Array(rows.length * this.hidden).fill(1);
+    const feeds = this.#feeds([{ prompt, rows, weight: 1, headDropout }]);
     const { logits, row_loss } = await this.#forward.run(feeds);
     const all = logits!.data as Float32Array;
     const stride = all.length / rows.length;
-    return rows.map(({ target }, b) => ({
+    return rows.map(({ ids }, b) => ({
       loss: (row_loss!.data as Float32Array)[b]!,
-      logits: this.#rowLogits(all.subarray(b * stride, (b + 1) * stride), target.length),
+      logits: this.#rowLogits(all.subarray(b * stride, (b + 1) * stride), ids.length, prompt),
     }));
   }
 
@@ -136,84 +155,113 @@ export class TrainableModel {
     await this.#forward.release();
   }
 
-  #rowLogits(row: Float32Array, size: number): Float32Array {
-    if (this.#options.loss === 'pooled') return row.slice();
-    const skip = this.#softLength() * this.#options.classes;
-    return row.slice(skip, skip + size);
+  #rowLogits(row: Float32Array, tokens: number, { classes }: FedPrompt): Float32Array {
+    if (this.loss === 'pooled') return row.slice(0, classes);
+    const padded = this.#options.classes;
+    const all = row.subarray(this.#softLength() * padded);
+    const logits = new Float32Array(tokens * classes);
+    for (let t = 0; t < tokens; t++) {
+      logits.set(all.subarray(t * padded, t * padded + classes), t * classes);
+    }
+    return logits;
   }
 
+  /** How many positions in front of the tokens are a prompt's. */
   #softLength(): number {
-    const { method, length } = this.#options.settings;
+    const { method, length } = this.#options;
     return method === 'soft' ? length : 0;
   }
 
-  #feeds(
-    rows: readonly TrainRow[],
-    weight: number,
-    headDropout: TensorData,
-  ): Record<string, TensorData> {
-    const { backbone, settings, loss } = this.#options;
+  #feeds(shares: readonly Share[]): Record<string, TensorData> {
+    const { backbone, loss, many, method, length } = this.#options;
     const soft = this.#softLength();
-    const promptLength = settings.method === 'prefix' ? settings.length : soft;
-    const { positions, pooling } = settings;
+    const rows = shares.flatMap(({ prompt, rows }) => rows.map((row) => ({ ...row, prompt })));
     const tokens = tokenBatch(
       backbone.spec,
-      rows.map(({ ids, typeIds }): TokenRow => ({ ids, typeIds, promptLength, positions })),
+      rows.map(({ ids, typeIds, prompt }): TokenRow => {
+        return { ids, typeIds, promptLength: prompt.length, positions: prompt.positions };
+      }),
       soft,
     );
     const total = tokens.attention_mask.shape[1]!;
+    const pooled = rows.map(({ ids, prompt }) => ({ ids, pooling: prompt.pooling }));
     const feeds: Record<string, TensorData> = {
       ...tokens,
-      head_dropout: headDropout,
-      target: this.#target(rows, total, soft),
-      loss_weight: { data: new Float32Array(rows.length).fill(weight), shape: [rows.length] },
+      head_dropout: {
+        data: joined(shares.map(({ headDropout }) => headDropout)),
+        shape: [rows.length, this.hidden],
+      },
+      target: this.#target(rows, total),
+      ...(loss === 'pooled' ? { pool_weights: poolWeights(pooled, total, soft) } : {}),
+      ...(loss === 'span' ? { span_mask: spanMask(rows, total, soft) } : {}),
     };
-    if (loss === 'pooled') {
-      feeds.pool_weights = poolWeights(
-        rows.map(({ ids }) => ({ ids, pooling })),
-        total,
-        soft,
-      );
-    }
-    for (const { name, shape, data } of this.parameters) feeds[name] = { data, shape };
+    this.inputs.forEach(({ name, shape }, i) => {
+      const parts = shares.map(({ prompt }) => prompt.values[i]!);
+      feeds[name] = stack(parts, shape);
+    });
+    if (!many) return feeds;
+    const index = shares.flatMap(({ rows }, n) => rows.map(() => BigInt(n)));
+    feeds.prompt_index = { data: BigInt64Array.from(index), shape: [rows.length] };
+    if (method === 'prefix') feeds.prefix_mask = prefixMask(shares, length);
     return feeds;
   }
 
-  #target(rows: readonly TrainRow[], total: number, soft: number): TensorData {
+  #target(rows: readonly (TrainRow & { readonly prompt: FedPrompt })[], total: number): TensorData {
     const { classes, loss } = this.#options;
-    const perRow = loss === 'pooled' ? classes : total * classes;
-    const data = new Float32Array(rows.length * perRow);
-    rows.forEach(({ target }, b) => {
-      data.set(target, b * perRow + soft * (loss === 'pooled' ? 0 : classes));
+    const soft = this.#softLength();
+    const positions = loss === 'pooled' ? 1 : total;
+    const data = new Float32Array(rows.length * positions * classes);
+    // A span's classes are its distributions, so they come before the positions.
+    const [perPosition, perClass] = loss === 'span' ? [1, total] : [classes, 1];
+    const skip = loss === 'pooled' ? 0 : soft;
+    rows.forEach(({ target, prompt }, b) => {
+      const start = b * positions * classes;
+      target.forEach((value, i) => {
+        const position = skip + Math.floor(i / prompt.classes);
+        data[start + position * perPosition + (i % prompt.classes) * perClass] = value;
+      });
     });
-    const shape = loss === 'pooled' ? [rows.length, classes] : [rows.length, total, classes];
-    return { data, shape };
+    if (loss === 'pooled') return { data, shape: [rows.length, classes] };
+    const shape = loss === 'span' ? [classes, total] : [total, classes];
+    return { data, shape: [rows.length, ...shape] };
   }
 }
 
-/** Prompts and heads start from small random numbers, biases from 0, tuned weights as they are. */
-function initial(options: ModelOptions, name: string, shape: readonly number[]): Float32Array {
-  const { settings, backbone } = options;
-  const count = shape.reduce((product, size) => product * size, 1);
-  if (name.startsWith(WEIGHT_INPUT)) {
-    const ref = [...backbone.checkpoint.tensors].find(([key]) => WEIGHT_INPUT + key === name)![1];
-    return readFloat32(ref.file, ref);
+/** How many losses a row's own is the sum of: 1 per labelled text, token or span. */
+export function labelledItems({ target }: TrainRow, loss: LossKind, classes: number): number {
+  const mass = target.reduce((sum, value) => sum + value, 0);
+  return loss === 'span' ? mass / classes : mass;
+}
+
+function spanMask(rows: readonly TrainRow[], total: number, soft: number): TensorData {
+  const data = new Float32Array(rows.length * total);
+  rows.forEach(({ ids, spanMask }, b) => {
+    const start = b * total + soft;
+    if (spanMask) data.set(spanMask, start);
+    else data.fill(1, start, start + ids.length);
+  });
+  return { data, shape: [rows.length, total] };
+}
+
+function prefixMask(shares: readonly Share[], length: number): TensorData {
+  const data = new Float32Array(shares.length * length);
+  shares.forEach(({ prompt }, n) => {
+    data.fill(1, n * length, n * length + prompt.length);
+  });
+  return { data, shape: [shares.length, length] };
+}
+
+function vector(values: readonly number[]): TensorData {
+  return { data: Float32Array.from(values), shape: [values.length] };
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0]!;
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
   }
-  if (name === 'head_bias') return new Float32Array(count);
-  const deviation = name === 'head_weight' ? backbone.spec.initializerRange : settings.initStd;
-  return gaussian(count, deviation, randomStream(settings.seed, name));
-}
-
-function product(a: Float32Array, b: Float32Array): Float32Array {
-  return a.map((value, i) => value * b[i]!);
-}
-
-function multiplyInto(a: Float32Array, b: Float32Array): void {
-  for (let i = 0; i < a.length; i++) a[i] = a[i]! * b[i]!;
-}
-
-function sum(values: Float32Array): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
+  return all;
 }

@@ -23,6 +23,8 @@ const COMMON: Omit<Recipe, 'recipe' | 'pooling'> = {
   dropout: 0.1,
   headDropout: 0.1,
   positions: 'shifted',
+  reparameterise: 0,
+  verbalizer: null,
   initStd: 0.02,
   seed: 1,
   select: 'metric',

@@ -2,7 +2,7 @@
 import type { Metrics } from '@polyprompt/prompts';
 import { withinBudget } from './batches.ts';
 import type { PreparedData, ScoredRow } from './data.ts';
-import type { TrainableModel } from './model.ts';
+import { labelledItems, type TrainingModel, type TrainRow } from './model.ts';
 
 export interface Score {
   /** Mean loss over the labelled items. */
@@ -12,8 +12,14 @@ export interface Score {
   readonly metrics: Metrics;
 }
 
+/** The model with the parameters to be scored. */
+export interface Scorer {
+  readonly loss: TrainingModel['loss'];
+  readonly evaluate: (rows: readonly TrainRow[]) => ReturnType<TrainingModel['evaluate']>;
+}
+
 export async function score(
-  model: TrainableModel,
+  model: Scorer,
   data: PreparedData,
   tokenBudget: number,
 ): Promise<Score> {
@@ -27,7 +33,7 @@ export async function score(
     const results = await model.evaluate(rows);
     rows.forEach((row, i) => {
       loss += results[i]!.loss;
-      items += row.target.reduce((sum, value) => sum + value, 0);
+      items += labelledItems(row, model.loss, labels.length);
       pieces[row.example]!.push({ row, logits: results[i]!.logits });
     });
   }

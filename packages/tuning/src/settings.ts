@@ -40,6 +40,13 @@ export const TuningSettings = z.strictObject({
   /** Which state the head of a classification reads. */
   pooling: z.enum(['first', 'pooler', 'mean', 'last']),
   positions: z.enum(['shifted', 'unshifted']),
+  /**
+   * Width of the network that computes the prompt from an embedding while it is trained (P-Tuning
+   * v2); 0 trains the prompt itself. What is published is the prompt either way.
+   */
+  reparameterise: z.int().min(0).max(8192),
+  /** Word of each label, whose score by the decoder's own output layer is the label's: no head is trained. */
+  verbalizer: z.record(z.string(), z.string().min(1)).nullable(),
   /** Standard deviation of the initial prompt. */
   initStd: z.number().min(0).max(10),
   seed: z
@@ -108,5 +115,24 @@ export function resolveSettings(input: TuningInput, backbone: BackboneTraits): T
         `positions: at most ${Math.max(0, fits)} tokens fit; use a shorter prompt or fewer tokens`,
     );
   }
+  requireSense(result.data);
   return result.data;
+}
+
+/** Settings that are each sound and together are not. */
+function requireSense({ task, method, reparameterise, verbalizer }: TuningSettings): void {
+  const refuse = (what: string) => {
+    throw new TuningError('bad_setting', what);
+  };
+  const prompted = method === 'prefix' || method === 'soft';
+  if (reparameterise > 0 && !prompted) {
+    refuse(`reparameterise computes a prompt, and method "${method}" has none; leave it out`);
+  }
+  if (verbalizer === null) return;
+  if (task !== 'text-classification') {
+    refuse(`verbalizer stands for the labels of whole texts, not of ${task}; leave it out`);
+  }
+  if (!prompted) {
+    refuse(`verbalizer leaves nothing to train for method "${method}"; use prefix or soft`);
+  }
 }

@@ -1,6 +1,7 @@
 /** The far side of `tuneInWorker`: runs a job on its own thread and reports by messages. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { runJob, type TuningJob } from './job.ts';
+import { runJob } from './job.ts';
+import type { TuningJob } from './plan.ts';
 
 const { job, stop } = workerData as { job: TuningJob; stop: Int32Array };
 

@@ -1,0 +1,114 @@
+/** What a job is about to do, checked in full before anything is computed: settings, data, backbone. */
+import {
+  type Backbone,
+  type Device,
+  type DeviceChoice,
+  openBackbone,
+  resolveDevice,
+  usableTokens,
+} from '@polyprompt/backbone';
+import { type Candidate, candidateSettings } from './candidates.ts';
+import type { Identity } from './checkpoint.ts';
+import { type PreparedData, prepareData } from './data.ts';
+import { TuningError } from './errors.ts';
+import type { TuningEvent } from './loop.ts';
+import { continued, type Parent, type ParentSource, readParent } from './parent.ts';
+import { resolveSettings, type TuningInput, type TuningSettings } from './settings.ts';
+import { verbalizerHead } from './verbalizer.ts';
+
+export interface TuningJob {
+  readonly backbone: string;
+  readonly train: string;
+  /** Without one, a tenth of the training data is held out. */
+  readonly dev?: string;
+  /** Folder of the prompt; the checkpoint lies in it until the run is complete. */
+  readonly out: string;
+  readonly settings: TuningInput;
+  /** Tried side by side, each on top of `settings`; the best on the dev set is published. */
+  readonly candidates?: readonly Candidate[];
+  /** The version to continue from: same backbone and task; labels may differ. */
+  readonly from?: ParentSource;
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+  readonly checkpointSeconds?: number;
+  /** Continue from the checkpoint in `out` where there is one. */
+  readonly resume?: boolean;
+  /** With `resume`: train no more, and publish the best version that the checkpoint holds. */
+  readonly finish?: boolean;
+}
+
+export interface JobHooks {
+  readonly onEvent?: (event: TuningEvent) => void;
+  readonly shouldStop?: () => boolean;
+}
+
+export interface Plan {
+  readonly job: TuningJob;
+  readonly hooks: JobHooks;
+  readonly started: Date;
+  readonly backbone: Backbone;
+  readonly device: Device;
+  /** Of every candidate; of the one run without any. */
+  readonly settings: readonly TuningSettings[];
+  readonly data: PreparedData;
+  readonly parent: Parent | undefined;
+  /** A head that is given and stays. */
+  readonly head: Float32Array | undefined;
+  readonly identity: Identity;
+}
+
+/** @throws BackboneError, PromptError, TuningError `bad_setting`, `bad_data`, `interrupted` */
+export async function planJob(job: TuningJob, hooks: JobHooks): Promise<Plan> {
+  const started = new Date();
+  const backbone = openBackbone(job.backbone);
+  const device = resolveDevice(job.device ?? 'auto');
+  const parent = job.from && (await readParent(job.from, backbone));
+  const input = parent ? continued(job.settings, parent) : job.settings;
+  const { family } = backbone.spec;
+  const resolve = (each: TuningInput) =>
+    resolveSettings(each, {
+      family,
+      usableTokens: (length) => usableTokens(backbone.spec, length),
+    });
+  const settings = candidateSettings(input, job.candidates ?? [], resolve);
+  const [first] = settings as [TuningSettings, ...TuningSettings[]];
+  requirePooler(backbone, first);
+  const shared = { ...first, seed: resolve(input).seed };
+  const data = await prepareData(backbone.tokenizer(), shared, job, family === 'xglm', (files) =>
+    hooks.onEvent?.({ type: 'checked', files }),
+  );
+  const head = first.verbalizer
+    ? await verbalizerHead(backbone, first.verbalizer, data.labels)
+    : undefined;
+  // Reading can take as long as a step of a large backbone: asked in between, too.
+  if (hooks.shouldStop?.()) {
+    throw new TuningError('interrupted', 'stopped before the training began');
+  }
+  const identity = await identityOf(backbone, settings, data, parent);
+  return { job, hooks, started, backbone, device, settings, data, parent, head, identity };
+}
+
+function requirePooler(backbone: Backbone, settings: TuningSettings): void {
+  if (settings.pooling === 'pooler' && !backbone.checkpoint.hasPooler) {
+    throw new TuningError(
+      'bad_setting',
+      `pooling "pooler" needs a pooler, which backbone ${backbone.name} does not have; use ` +
+        '"first", "mean" or "last"',
+    );
+  }
+}
+
+async function identityOf(
+  backbone: Backbone,
+  settings: readonly TuningSettings[],
+  data: PreparedData,
+  parent: Parent | undefined,
+): Promise<Identity> {
+  const files = data.files.map(({ role, hash }) => [role, hash] as const);
+  return {
+    backbone: await backbone.fingerprint(),
+    settings: JSON.stringify(settings.length === 1 ? settings[0] : settings),
+    ...(parent ? { parent: parent.card.hash } : {}),
+    ...Object.fromEntries(files),
+  };
+}
