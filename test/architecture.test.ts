@@ -18,7 +18,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   serving: ['backbone', 'prompts', 'tasks'],
   tuning: ['autodiff', 'backbone', 'prompts', 'safetensors', 'tasks'],
   registry: ['backbone', 'prompts', 'storage'],
-  cli: ['backbone', 'contract', 'prompts', 'tasks', 'tuning'],
+  cli: ['backbone', 'contract', 'prompts', 'registry', 'storage', 'tasks', 'tuning'],
   tuner: ['backbone', 'contract', 'prompts', 'registry', 'storage', 'tasks', 'tuning'],
   api: [
     'backbone',
