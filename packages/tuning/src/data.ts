@@ -57,16 +57,18 @@ export async function prepareData(
   onChecked: (files: readonly FileCheck[]) => void = () => {},
 ): Promise<PreparedData> {
   const task: AnyTask = taskOf(settings.task);
+  const { examples, devExamples, seed } = settings;
   const train = ofLanguages(parse(task, files.train, 'train'), settings.languages);
-  const dev = files.dev ? parse(task, files.dev, 'dev') : holdOut(train, settings.seed);
-  const fitted = files.dev ? train.examples : (dev as HeldOut).rest;
+  const dev = files.dev ? parse(task, files.dev, 'dev') : holdOut(train, seed);
+  const fitted = drawn(files.dev ? train.examples : (dev as HeldOut).rest, examples, seed);
+  const measured = drawn(dev.examples, devExamples, seed);
   // Of all examples, so that a rare label that is held out entirely is still known.
   const labels = task.labels(train.examples);
   const splitIssues = files.dev ? task.checkSplits(train.examples, dev.examples).issues : [];
   const { maxTokens, truncate } = settings;
   const limits = { maxTokens, truncate, causal };
   const trainRows = await task.features(fitted, labels, encoder, limits);
-  const devRows = await task.features(dev.examples, labels, encoder, limits);
+  const devRows = await task.features(measured, labels, encoder, limits);
   const devIssues = [...splitIssues, ...devRows.issues];
   const checks = files.dev
     ? [fileCheck('train', train.report, trainRows.issues), fileCheck('dev', dev.report, devIssues)]
@@ -92,7 +94,7 @@ export async function prepareData(
     labels,
     train: trainRows.features.map(toRow),
     dev: devRows.features.map(toRow),
-    devExamples: dev.examples,
+    devExamples: measured,
     languages: Object.keys(train.report.languages).filter(
       (language) => settings.languages?.includes(language) ?? true,
     ),
@@ -126,6 +128,18 @@ function ofLanguages(file: Parsed, languages: readonly string[] | null): Parsed 
     `no example is of the languages ${languages.join(', ')}; those of the training data are ` +
       `${present}; choose from these, or leave languages out`,
   );
+}
+
+/** At most `count` of the examples, in their order. */
+function drawn(
+  examples: readonly AnyExample[],
+  count: number | null,
+  seed: number,
+): readonly AnyExample[] {
+  if (count === null || examples.length <= count) return examples;
+  const order = permutation(examples.length, randomStream(seed, 'drawn'));
+  const chosen = new Set(order.slice(0, count));
+  return examples.filter((_, i) => chosen.has(i));
 }
 
 type HeldOut = Parsed & { readonly rest: readonly AnyExample[] };

@@ -107,6 +107,7 @@ async function runPlans(plans: readonly Plan[]): Promise<PromiseSettledResult<Jo
     length: Math.max(...all.map(({ length }) => length)),
     classes: Math.max(...plans.map((plan) => plan.data.labels.length)),
     usePooler: pooling === 'pooler',
+    oneState: all.every((each) => each.pooling !== 'mean'),
     many: all.length > 1,
     device,
     ...(job.threads ? { threads: job.threads } : {}),

@@ -69,6 +69,8 @@ export interface ModelOptions {
   readonly length: number;
   readonly classes: number;
   readonly usePooler: boolean;
+  /** Whether every prompt's head reads one state of a text, not their mean: it saves the others. */
+  readonly oneState: boolean;
   /** For prompts side by side; one alone is faster without it. */
   readonly many: boolean;
   readonly device: Device;

@@ -11,6 +11,8 @@ type Recipe = Omit<TuningSettings, 'task' | 'method'>;
 
 const COMMON: Omit<Recipe, 'recipe' | 'pooling'> = {
   languages: null,
+  examples: null,
+  devExamples: null,
   length: 16,
   learningRate: 5e-3,
   batchSize: 32,

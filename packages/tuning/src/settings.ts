@@ -17,6 +17,10 @@ export const TuningSettings = z.strictObject({
   task: z.enum(TASK_NAMES),
   /** Train only on examples of these languages, as the data names them; null: on all. */
   languages: z.array(z.string().min(1)).min(1).nullable(),
+  /** Train on at most this many examples, drawn by the seed; null: on all. */
+  examples: z.int().min(1).nullable(),
+  /** Score on at most this many of the dev set, drawn by the seed; null: on all. */
+  devExamples: z.int().min(1).nullable(),
   /** Name of the recipe that the other values come from where not given. */
   recipe: z.string(),
   /** What is tuned beside the head: keys and values per layer, input vectors, everything, nothing. */
