@@ -7,6 +7,7 @@ describe('readConfig', () => {
   it('needs a bucket and a queue alone', () => {
     const config = readConfig({ ...LEAST, POLYPROMPT_THREADS: '', PATH: '/bin' });
     expect(config).toMatchObject({ bucket: 'state', graceSeconds: 25, device: 'auto' });
+    expect(config).toMatchObject({ leaseSeconds: 30, maxAttempts: 3 });
     expect(config.threads).toBeUndefined();
     expect(config.job).toBeUndefined();
   });
@@ -23,10 +24,12 @@ describe('readConfig', () => {
         POLYPROMPT_JOB: 'acme',
         POLYPROMPT_THREADS: '0',
         POLYPROMPT_DEVICE: 'tpu',
+        POLYPROMPT_LEASE_SECONDS: '5',
       });
     expect(read).toThrow('POLYPROMPT_QUEUE is not set; it must be an http or https URL');
     expect(read).toThrow('POLYPROMPT_JOB is "acme"; it must be <tenant>/<job id>');
     expect(read).toThrow('POLYPROMPT_THREADS is "0"; it must be a whole number from 1 to 1024');
+    expect(read).toThrow('POLYPROMPT_LEASE_SECONDS is "5"; it must be a whole number from 10');
     expect(read).toThrow('POLYPROMPT_DEVICE is "tpu"; it must be one of auto, cpu, cuda');
   });
 });

@@ -48,6 +48,10 @@ const SETTINGS = {
   device: { env: 'POLYPROMPT_DEVICE', ...oneOf(DEVICE_CHOICES), value: 'auto' },
   /** Threads that compute; one per core unless given. */
   threads: { env: 'POLYPROMPT_THREADS', ...whole(1, 1024) },
+  /** How long a tuner that falls silent keeps its job from others. */
+  leaseSeconds: { env: 'POLYPROMPT_LEASE_SECONDS', ...whole(10, 3600), value: 30 },
+  /** Tuners that may die over a job, without getting it ahead, before it is failed. */
+  maxAttempts: { env: 'POLYPROMPT_MAX_ATTEMPTS', ...whole(1, 100), value: 3 },
   /** At least this long between two checkpoints. */
   checkpointSeconds: { env: 'POLYPROMPT_CHECKPOINT_SECONDS', ...number(0, 3600), value: 30 },
   /** Time from SIGTERM until the process is ended, checkpoint or not. */

@@ -35,7 +35,12 @@ async function run({ job, ...settings }: TunerConfig): Promise<void> {
   const { bucket, region, endpoint, queue: queueUrl, workDir, backbone, models } = settings;
   const storage = createStorage({ bucket, region, ...(endpoint ? { endpoint } : {}) });
   const queue = storage.queue(queueUrl, JobMessage);
-  const registry = createRegistry({ storage, queue });
+  const registry = createRegistry({
+    storage,
+    queue,
+    maxAttempts: settings.maxAttempts,
+    leaseMs: settings.leaseSeconds * 1000,
+  });
   const deps = {
     registry,
     queue,

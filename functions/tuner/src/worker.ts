@@ -6,7 +6,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobHandle, JobMessage } from '@polyprompt/registry';
-import type { Queue, QueueMessage } from '@polyprompt/storage';
+import { type Queue, type QueueMessage, StorageError } from '@polyprompt/storage';
 import { type Ending, type WorkDeps, workOnJob } from './work-on-job.ts';
 
 export interface TunerDeps extends WorkDeps {
@@ -17,25 +17,26 @@ export interface TunerDeps extends WorkDeps {
   readonly visibilitySeconds?: number | undefined;
   /** Before another look at a job that someone else works on. @default 60 s */
   readonly busySeconds?: number | undefined;
+  /** Milliseconds before the next try when the store or the queue does not answer. @default 5000 */
+  readonly pauseMs?: number | undefined;
 }
 
 const VISIBILITY_SECONDS = 60;
 const BUSY_SECONDS = 60;
-/** Before the next try when the store or the queue does not answer. */
 const PAUSE_MS = 5000;
-/** A message that was received this often is replaced rather than put back. */
+/** A message that was received this often is replaced by a fresh one, before the queue takes it for a dead letter. */
 const REPLACE_AFTER = 3;
 
 /** Works on what the queue brings until `signal` aborts; what it has then is given back with a checkpoint. */
 export async function runTuner(deps: TunerDeps): Promise<void> {
-  const { queue, signal, log, visibilitySeconds = VISIBILITY_SECONDS } = deps;
+  const { queue, signal, log, visibilitySeconds = VISIBILITY_SECONDS, pauseMs = PAUSE_MS } = deps;
   while (!signal.aborted) {
     try {
       const [message] = await queue.receive({ visibilitySeconds, signal });
       if (message) await handle(message, visibilitySeconds, deps);
     } catch (error) {
       log.error({ err: error }, 'the queue, or a job it brought, could not be handled');
-      await pause(PAUSE_MS, signal);
+      await pause(pauseMs, signal);
     }
   }
 }
@@ -60,21 +61,33 @@ export async function runJobOnce(message: JobMessage, deps: TunerDeps): Promise<
   return 'lost';
 }
 
+/**
+ * Only what cannot be handled at all becomes a dead letter: a message that is none, a job that cannot be read. All
+ * else is counted by the job itself, which may be getting ahead however often its workers die.
+ */
 async function handle(
   message: QueueMessage<JobMessage>,
   visibilitySeconds: number,
   deps: TunerDeps,
 ): Promise<void> {
+  const { queue, signal, busySeconds = BUSY_SECONDS, pauseMs = PAUSE_MS } = deps;
   const stopKeeping = message.keep(visibilitySeconds);
+  const againSeconds = () => (signal.aborted ? 0 : Math.ceil(pauseMs / 1000));
   try {
     const taken = await take(message.body, deps);
     if (taken === 'done') return await message.remove();
-    if (taken === 'busy') return await putBack(message, deps, deps.busySeconds ?? BUSY_SECONDS);
+    if (taken === 'busy') return await putBack(message, queue, busySeconds);
+    // The stand-in outlives this process, and finds nothing to do if all goes well.
+    const isReplaced = message.receives >= REPLACE_AFTER;
+    if (isReplaced) await replace(message, queue, visibilitySeconds);
     const ending = await workOnJob(taken, deps);
-    if (ending === 'ended') await message.remove();
-    if (ending === 'given_back')
-      await putBack(message, deps, deps.signal.aborted ? 0 : PAUSE_MS / 1000);
-    // Lost: whoever has the job now lives by this message or another one.
+    if (ending === 'ended' && !isReplaced) await message.remove();
+    if (ending !== 'given_back') return; // Lost: whoever has the job now lives by this message or another one.
+    if (isReplaced) await queue.send(message.body, { delaySeconds: againSeconds() });
+    else await putBack(message, queue, againSeconds());
+  } catch (error) {
+    if (isUnavailable(error)) await putBack(message, queue, againSeconds()).catch(() => undefined);
+    throw error;
   } finally {
     stopKeeping();
   }
@@ -93,26 +106,32 @@ async function take(
   }
 }
 
-/**
- * Makes the message come again after `seconds`. Only crashes shall make it a dead letter, so one that was
- * received often for other reasons is replaced by a fresh one.
- */
+/** Makes the message come again after `seconds`. */
 async function putBack(
   message: QueueMessage<JobMessage>,
-  { queue }: TunerDeps,
+  queue: TunerDeps['queue'],
   seconds: number,
 ): Promise<void> {
-  if (message.receives >= REPLACE_AFTER) {
-    await queue.send(message.body, { delaySeconds: seconds });
-    await message.remove();
-    return;
-  }
+  if (message.receives >= REPLACE_AFTER) return replace(message, queue, seconds);
   try {
     await message.extend(seconds);
   } catch (error) {
     // Visible to others already.
     if ((error as { code?: unknown }).code !== 'message_lost') throw error;
   }
+}
+
+async function replace(
+  message: QueueMessage<JobMessage>,
+  queue: TunerDeps['queue'],
+  delaySeconds: number,
+): Promise<void> {
+  await queue.send(message.body, { delaySeconds });
+  await message.remove();
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof StorageError && error.code === 'unavailable';
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -51,7 +51,7 @@ export async function startService({ models, workDir, faults: rates, clock }: Se
   const open = () => createStorage({ endpoint, credentials, bucket: 'state', ...time });
   const storage = open();
   await storage.ensureBucket();
-  const { url } = await storage.ensureQueue('jobs');
+  const { url, deadLetterUrl } = await storage.ensureQueue('jobs');
   const queue = storage.queue(url, JobMessage);
   const registry = createRegistry({ storage, queue, ...time });
   if (rates) faults.set(rates);
@@ -147,6 +147,7 @@ export async function startService({ models, workDir, faults: rates, clock }: Se
     faults,
     storage,
     queue,
+    deadLetters: storage.queue(deadLetterUrl, JobMessage),
     registry,
     upload,
     create,
