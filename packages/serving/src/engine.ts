@@ -31,6 +31,8 @@ export type LoadPrompt = (key: string, signal: AbortSignal) => Promise<Prompt | 
 
 export interface EngineOptions {
   readonly backboneDir: string;
+  /** The same, opened already: its files are then hashed once. */
+  readonly backbone?: Backbone;
   readonly load: LoadPrompt;
   readonly limits?: Partial<ServingLimits>;
   /** Default `auto`: CUDA where it is installed, else the CPU. */
@@ -104,9 +106,7 @@ export class Engine {
     checkCount('threads', threads);
     this.limits = withDefaults(options.limits);
     this.#clock = clock;
-    this.#backbone = openBackbone(backboneDir);
-    // Loaded here so that a bad tokenizer stops the start, not the first request.
-    this.#backbone.tokenizer();
+    this.#backbone = options.backbone ?? openBackbone(backboneDir);
     this.#admission = new Admission(this.limits);
     this.#pool = new WorkerPool({
       workers,
@@ -114,6 +114,14 @@ export class Engine {
       onLost: () => this.#workerLost(),
       ...(options.workerEntry ? { entry: options.workerEntry } : {}),
     });
+    try {
+      // Here, so that a bad tokenizer stops the start, not the first request; a large one takes as long as the
+      // workers do, which are at it by now.
+      this.#backbone.tokenizer();
+    } catch (error) {
+      void this.#pool.close();
+      throw error;
+    }
     this.#cache = new PromptCache<Prompt, Resident>({
       load: (key, signal) => this.#load(key, options.load, signal),
       place: (prompt) => this.#place(prompt),

@@ -11,10 +11,7 @@ export async function openServedBackbone(
   root: string,
   { backbones }: Pick<Registry, 'backbones'>,
 ): ReturnType<typeof findBackbone> {
-  const bundled = [join(root, 'models', backbone), backbone].find((folder) =>
-    existsSync(join(folder, 'config.json')),
-  );
-  if (bundled !== undefined) return findBackbone(bundled);
-  const { dir } = await backbones.fetch(backbone, { into: join(home, 'backbones') });
-  return findBackbone(dir);
+  const bundled = join(root, 'models', backbone);
+  if (existsSync(join(bundled, 'config.json'))) return findBackbone(bundled);
+  return findBackbone(backbone, { folder: join(home, 'backbones'), stored: backbones });
 }

@@ -8,6 +8,7 @@ import type { Hono } from 'hono';
 import type { Logger } from 'pino';
 import { createApp } from '../app.ts';
 import { type Config, ConfigError, readConfig } from '../config.ts';
+import { describeBackbone } from '../node/backbone.ts';
 import { ensureAdminKey } from '../node/first-start.ts';
 import { promptLoader } from '../prompt-key.ts';
 import { withinInvocation } from './invocation.ts';
@@ -49,19 +50,21 @@ export async function loadService({
     queue: storage.queue(queue, JobMessage),
     readAhead: false,
   });
-  const { dir, served } = await openServedBackbone(config, root, registry);
+  const backbone = await openServedBackbone(config, root, registry);
   const engine = createEngine({
-    backboneDir: dir,
+    backboneDir: backbone.dir,
+    backbone,
     load: promptLoader(registry),
     device: 'cpu',
     limits: limitsOf(config),
     ...threadsOf(config, env),
   });
-  const [{ version }] = await Promise.all([
-    JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')),
+  const [served] = await Promise.all([
+    describeBackbone(backbone),
     engine.ready(),
     config.key === undefined ? undefined : ensureAdminKey(registry, config.key),
   ]);
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const app = createApp({
     registry,
     engine: withinInvocation(engine, config.deadlineMs),

@@ -7,7 +7,7 @@ import { startLocalCloud } from '@polyprompt/local-cloud';
 import { Backbones } from '@polyprompt/registry';
 import { createStorage } from '@polyprompt/storage';
 import { expect, it, onTestFinished } from 'vitest';
-import { findBackbone } from './backbone.ts';
+import { describeBackbone, findBackbone } from './backbone.ts';
 
 function model(dir: string, seed: number): string {
   mkdirSync(dir, { recursive: true });
@@ -40,7 +40,7 @@ it('finds a folder, one that was pulled, and one of the object store, in this or
   await stored.push({ id: 'one', fingerprint, files });
   const fetched = await find('one');
   expect(fetched.dir.startsWith(folder)).toBe(true);
-  expect(fetched.served).toMatchObject({ id: 'one', fingerprint });
+  expect(await describeBackbone(fetched)).toMatchObject({ id: 'one', fingerprint });
 
   const pulled = model(join(folder, 'one'), 2);
   expect((await find('one')).dir).toBe(pulled);

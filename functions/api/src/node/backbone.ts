@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { openBackbone } from '@polyprompt/backbone';
+import { type Backbone, openBackbone } from '@polyprompt/backbone';
 import { isName, NAME_RULE } from '@polyprompt/contract';
 import type { Registry } from '@polyprompt/registry';
 import { MODELS_FOLDER } from '../config.ts';
@@ -22,10 +22,7 @@ export interface MoreBackbones {
  * @throws StartError; BackboneError when the folder is not a usable backbone; RegistryError, StorageError when
  * it cannot be fetched
  */
-export async function findBackbone(
-  setting: string,
-  more?: MoreBackbones,
-): Promise<{ readonly dir: string; readonly served: ServedBackbone }> {
+export async function findBackbone(setting: string, more?: MoreBackbones): Promise<Backbone> {
   const candidates = [resolve(setting), join(MODELS_FOLDER, setting)];
   if (more) candidates.push(join(more.folder, setting));
   const folder =
@@ -43,14 +40,16 @@ export async function findBackbone(
       `POLYPROMPT_BACKBONE is the folder "${backbone.name}", whose name is the backbone's id; it must be ${NAME_RULE}`,
     );
   }
+  return backbone;
+}
+
+/** What the API says of a backbone. Its hash takes seconds for a large one that was not hashed before. */
+export async function describeBackbone(backbone: Backbone): Promise<ServedBackbone> {
   const { mtimeMs } = statSync(join(backbone.dir, 'config.json'));
   return {
-    dir: backbone.dir,
-    served: {
-      id: backbone.name,
-      fingerprint: await backbone.fingerprint(),
-      created: Math.floor(mtimeMs / 1000),
-    },
+    id: backbone.name,
+    fingerprint: await backbone.fingerprint(),
+    created: Math.floor(mtimeMs / 1000),
   };
 }
 

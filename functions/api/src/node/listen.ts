@@ -2,7 +2,6 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
-import type { Hono } from 'hono';
 import { StartError } from './start-error.ts';
 
 /** Longer than clients and load balancers keep idle connections, so that none is closed under a request. */
@@ -18,7 +17,11 @@ export interface Listening {
 }
 
 /** @throws StartError when the address cannot be had */
-export async function listen(app: Hono, host: string, port: number): Promise<Listening> {
+export async function listen(
+  app: { readonly fetch: (request: Request) => Response | Promise<Response> },
+  host: string,
+  port: number,
+): Promise<Listening> {
   const server = createAdaptorServer({
     fetch: app.fetch,
     serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_MS },

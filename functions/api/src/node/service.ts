@@ -6,8 +6,9 @@ import { collectDefaultMetrics, Registry as Metrics } from 'prom-client';
 import { createApp } from '../app.ts';
 import { type Config, EXAMPLES_FOLDER, READY_PROMPT_FOLDER, TUNER_ENTRY } from '../config.ts';
 import { promptLoader } from '../prompt-key.ts';
-import { findBackbone } from './backbone.ts';
+import { describeBackbone, findBackbone } from './backbone.ts';
 import { ensureAdminKey, ensureReadyPrompt } from './first-start.ts';
+import { createGate } from './gate.ts';
 import { greeting } from './greeting.ts';
 import { listen } from './listen.ts';
 import { openState } from './state.ts';
@@ -34,18 +35,22 @@ export async function startService(
   config: Config,
   { logger, version, onFatal }: ServiceOptions,
 ): Promise<Service> {
+  const graceMs = config.graceSeconds * 1000;
+  const gate = createGate({ version, waitMs: config.deadlineMs });
+  const server = await listen(gate, config.host, config.port);
   const cleanUp = new AsyncDisposableStack();
   try {
     const state = await openState(config, onFatal);
     cleanUp.defer(() => state.close());
     const { registry } = state;
-    const { dir, served } = await findBackbone(config.backbone, {
+    const backbone = await findBackbone(config.backbone, {
       folder: join(config.home, 'backbones'),
       stored: registry.backbones,
     });
     const { deadlineMs, pendingInputs, tenantInputs, cacheBytes, device, threads } = config;
     const engine = createEngine({
-      backboneDir: dir,
+      backboneDir: backbone.dir,
+      backbone,
       load: promptLoader(registry),
       device,
       limits: { deadlineMs, pendingInputs, tenantInputs, cacheBytes },
@@ -53,9 +58,10 @@ export async function startService(
     });
     cleanUp.defer(() => engine.close());
 
+    const closing = new AbortController();
     const metrics = new Metrics();
     collectDefaultMetrics({ register: metrics });
-    const closing = new AbortController();
+    const [served] = await Promise.all([describeBackbone(backbone), engine.ready()]);
     const app = createApp({
       registry,
       engine,
@@ -67,18 +73,15 @@ export async function startService(
       limits: { uploadBytes: config.uploadBytes, checkBytes: config.checkBytes },
       closing: closing.signal,
     });
-    const graceMs = config.graceSeconds * 1000;
-    const server = await listen(app, config.host, config.port);
     const tuner =
-      config.tuner === 'on' ? startTuner(config, state.environment, dir, logger) : undefined;
-    cleanUp.defer(async () => {
-      closing.abort();
-      await Promise.all([server.close(graceMs), tuner?.stop(graceMs)]);
-    });
-    await engine.ready();
+      config.tuner === 'on'
+        ? startTuner(config, state.environment, backbone.dir, logger)
+        : undefined;
+    cleanUp.defer(() => tuner?.stop(graceMs));
     // Last, because a key that is made is shown once: a start that fails must not have made it.
     const prompt = await ensureReadyPrompt(registry, served, READY_PROMPT_FOLDER);
     const secret = await ensureAdminKey(registry, config.key);
+    gate.open(app);
     const host = ['127.0.0.1', '0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
     const url = `http://${host}:${server.port}`;
     return {
@@ -94,9 +97,14 @@ export async function startService(
       get tunerPid() {
         return tuner?.pid;
       },
-      close: () => cleanUp.disposeAsync(),
+      async close() {
+        closing.abort();
+        await Promise.all([server.close(graceMs), tuner?.stop(graceMs)]);
+        await cleanUp.disposeAsync();
+      },
     };
   } catch (error) {
+    await server.close(0);
     await cleanUp.disposeAsync();
     throw error;
   }
