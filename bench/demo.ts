@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openBackbone } from '@polyprompt/backbone';
-import { answerInputs, loadPrompt, showProgress, table } from '@polyprompt/cli';
+import { loadPrompt, showProgress, table } from '@polyprompt/cli';
 import { type ClassificationScores, textClassification as task } from '@polyprompt/tasks';
-import { tuneInWorker } from '@polyprompt/tuning';
+import { answerInputs, tuneInWorker } from '@polyprompt/tuning';
 
 const EPOCHS = 12; // the recipe's 30 are a little better and take twice as long
 const root = fileURLToPath(new URL('..', import.meta.url));

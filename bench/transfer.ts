@@ -9,9 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openBackbone } from '@polyprompt/backbone';
-import { answerInputs, loadPrompt } from '@polyprompt/cli';
+import { loadPrompt } from '@polyprompt/cli';
 import { textClassification } from '@polyprompt/tasks';
-import { runJob, type TuningInput } from '@polyprompt/tuning';
+import { answerInputs, runJob, type TuningInput } from '@polyprompt/tuning';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

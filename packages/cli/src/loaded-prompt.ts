@@ -15,17 +15,12 @@ import {
   promptLength,
   readPrompt,
 } from '@polyprompt/prompts';
-import { TUNED_BACKBONE } from '@polyprompt/tuning';
+import { type PromptInUse, TUNED_BACKBONE } from '@polyprompt/tuning';
 import { CliError } from './errors.ts';
 import { shippedBackbone } from './options.ts';
 
-export interface LoadedPrompt {
-  readonly prompt: Prompt;
+export interface LoadedPrompt extends PromptInUse {
   readonly card: PromptCard;
-  readonly backbone: Backbone;
-  readonly predictor: Predictor;
-  /** The longest text in tokens, special ones included, that fits behind the prompt. */
-  readonly room: number;
 }
 
 export interface LoadOptions {

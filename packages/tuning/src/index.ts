@@ -1,4 +1,12 @@
 /** @module The training loop and everything around it. See README.md. */
+export {
+  type AnswerLimits,
+  answerInputs,
+  DEFAULT_BATCH_TOKENS,
+  type Outcome,
+  type PromptInUse,
+  tokenLimit,
+} from './answers.ts';
 export { type Candidate, candidateName, MAX_CANDIDATES, parseCandidates } from './candidates.ts';
 export type { Evaluated } from './checkpoint.ts';
 export { TuningError, type TuningErrorCode } from './errors.ts';
@@ -9,6 +17,7 @@ export type { TuningEvent } from './loop.ts';
 export type { ParentSource } from './parent.ts';
 export type { JobHooks, TuningJob } from './plan.ts';
 export { TUNED_BACKBONE } from './publish.ts';
+export { permutation, type Random, randomStream } from './random.ts';
 export { RECIPES } from './recipes.ts';
 export { SCHEDULES } from './schedule.ts';
 export {

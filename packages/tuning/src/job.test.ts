@@ -155,6 +155,12 @@ describe('a tuning job', () => {
     });
   }
 
+  it('trains and scores on as many examples as asked, drawn by the seed', async () => {
+    const few = { ...settings, examples: 10, devExamples: 4, epochs: 1 };
+    const { card } = await runJob(job({ settings: few }));
+    expect(card.training.examples).toEqual({ train: 10, dev: 4 });
+  });
+
   it('works for every family', async () => {
     for (const family of ['bert', 'xglm'] as const) {
       const dir = join(folder, family);

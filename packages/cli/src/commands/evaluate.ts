@@ -1,12 +1,12 @@
 /** `polyprompt evaluate`: scores of a prompt on labelled files, per file and language. */
 import { readFileSync } from 'node:fs';
 import { type Evaluation, type Example, type Scores, showIssue } from '@polyprompt/tasks';
+import { answerInputs, tokenLimit } from '@polyprompt/tuning';
 import { Command } from 'commander';
 import { CliError } from '../errors.ts';
 import { count, fixed, plural } from '../format.ts';
 import { type LoadedPrompt, loadPrompt } from '../loaded-prompt.ts';
 import { type DeviceOptions, type LimitOptions, withDevice, withLimits } from '../options.ts';
-import { answerInputs, tokenLimit } from '../predict.ts';
 import { table } from '../table.ts';
 import { viewOf } from '../tasks/index.ts';
 

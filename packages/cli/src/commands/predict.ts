@@ -1,6 +1,7 @@
 /** `polyprompt predict`: one JSON line per input, in their order. */
 import { once } from 'node:events';
 import type { DatasetIssue } from '@polyprompt/tasks';
+import { answerInputs, DEFAULT_BATCH_TOKENS, tokenLimit } from '@polyprompt/tuning';
 import { Command, Option } from 'commander';
 import { CliError } from '../errors.ts';
 import { count, plural } from '../format.ts';
@@ -13,7 +14,6 @@ import {
   withDevice,
   withLimits,
 } from '../options.ts';
-import { answerInputs, DEFAULT_BATCH_TOKENS, tokenLimit } from '../predict.ts';
 import { checkFlags, viewOf } from '../tasks/index.ts';
 import { INPUT_FLAGS, type TaskOptions } from '../tasks/view.ts';
 

@@ -1,9 +1,8 @@
 /** Many inputs at once give what each gives alone, in their order. */
 import { type TextClassificationTypes, textClassification as task } from '@polyprompt/tasks';
-import { runJob } from '@polyprompt/tuning';
+import { answerInputs, runJob } from '@polyprompt/tuning';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type LoadedPrompt, loadPrompt } from './loaded-prompt.ts';
-import { answerInputs } from './predict.ts';
 import { jsonLines, makeWorld, rows } from './testing/cli.ts';
 
 const world = makeWorld();
