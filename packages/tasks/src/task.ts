@@ -105,6 +105,17 @@ export interface Piece {
   readonly typeIds: readonly number[];
   /** Where the tokens are in the text; only of tasks whose answers point into it. */
   readonly spans?: TokenSpans;
+  /** Where an answer may be; only of tasks that find one in a context. */
+  readonly context?: ContextTokens;
+}
+
+/** The run of tokens of a piece that is a part of the context. */
+export interface ContextTokens {
+  /** Position of the first of them in the piece. */
+  readonly first: number;
+  /** Where each is in the context, in code points. */
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
 }
 
 export interface Feature<Target> extends Piece {
@@ -132,6 +143,10 @@ export interface TokenLimits {
 export interface Overrun {
   readonly example: number;
   readonly tokens: number;
+  /** The limit, where it is not that of the piece. */
+  readonly limit?: number;
+  /** What is too long, where it is a part of the input. */
+  readonly part?: string;
 }
 
 export interface EncodedInputs {
