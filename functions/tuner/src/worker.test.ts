@@ -19,7 +19,7 @@ afterAll(() => rmSync(workDir, { recursive: true, force: true }));
 
 const DATA = dataLines(48);
 /** Long enough to be caught in the middle. */
-const LONG = { n_epochs: 20, batch_size: 4 };
+const LONG = { n_epochs: 40, batch_size: 2 };
 const SETTINGS = { length: 2, early_stopping: 0 };
 
 /** Hash of the prompt that an unbroken run of the training loop alone gives. */
@@ -220,7 +220,7 @@ describe('a job that is stopped', () => {
     const { card } = await registry.prompts.version(TENANT, PROMPT, 1);
     const scores = job.checkpoints.map(({ metrics }) => metrics.accuracy!);
     expect(card.training.score).toBe(Math.max(...scores));
-    expect(card.training.steps).toBeLessThan(LONG.n_epochs * 11);
+    expect(card.training.steps).toBeLessThan(LONG.n_epochs * 22);
     // What was asked for was a complete run.
     expect((await registry.prompts.get(TENANT, PROMPT)).aliases.staging).toBeUndefined();
   });
