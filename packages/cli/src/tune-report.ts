@@ -1,6 +1,6 @@
 /** What a tuning run has come to. */
 import type { Backbone } from '@polyprompt/backbone';
-import type { JobResult } from '@polyprompt/tuning';
+import { candidateName, type JobResult } from '@polyprompt/tuning';
 import { commandLine, count, duration, percent, plural } from './format.ts';
 
 export interface ReportOptions {
@@ -16,8 +16,10 @@ interface TunedShare {
 }
 
 function tunedShare({ card, settings }: JobResult, backbone: Backbone): TunedShare {
-  const head = (backbone.spec.hidden + 1) * card.labels.length;
-  const prompt = settings.method === 'full' ? backbone.parameters : card.parameters - head;
+  const all = (backbone.spec.hidden + 1) * card.labels.length;
+  const prompt = settings.method === 'full' ? backbone.parameters : card.parameters - all;
+  // A verbalizer's head is the backbone's own.
+  const head = settings.verbalizer ? 0 : all;
   return { prompt, head, backbone: backbone.parameters };
 }
 
@@ -40,6 +42,8 @@ export function reportJson(result: JobResult, backbone: Backbone, { out }: Repor
         share_with_head: (tuned.prompt + tuned.head) / tuned.backbone,
       },
       settings: result.settings,
+      ...(card.candidates ? { candidates: card.candidates } : {}),
+      ...(card.lineage.parent ? { parent: card.lineage.parent } : {}),
       warnings,
     },
     null,
@@ -55,6 +59,7 @@ export function reportText(result: JobResult, backbone: Backbone, options: Repor
   const own = settings.method === 'full' || options.backbone === undefined;
   const predict = ['predict', '--prompt', out, ...(own ? [] : ['--backbone', options.backbone!])];
   return [
+    ...candidateLines(result),
     `best dev ${card.training.metric} ${best.metric.toFixed(4)} at step ${best.step}; ` +
       `${plural(steps, 'step')} in ${duration(seconds)} (${count(tokens / seconds)} tokens/s)`,
     `tuned ${count(prompt)} values, ${percent(prompt / all)} of the backbone; with the head ` +
@@ -62,4 +67,12 @@ export function reportText(result: JobResult, backbone: Backbone, options: Repor
     `prompt in ${out}`,
     `try: ${commandLine(predict)} --text "..."`,
   ].join('\n');
+}
+
+/** Every candidate with its best score, the published one marked. */
+function candidateLines({ card }: JobResult): string[] {
+  return (card.candidates ?? []).map(({ settings, best, diverged, published }) => {
+    const score = diverged || !best ? 'diverged' : best.metric.toFixed(4);
+    return `${published ? '*' : ' '} ${candidateName(settings)}  ${score}`;
+  });
 }

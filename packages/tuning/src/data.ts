@@ -2,8 +2,10 @@
 
 import type { DataFile } from '@polyprompt/prompts';
 import {
+  type ContextTokens,
   type Encoder,
   type Example,
+  type SpanTarget,
   showIssue,
   type Task,
   type TaskTypes,
@@ -26,6 +28,8 @@ export interface ScoredRow extends TrainRow {
   readonly example: number;
   /** Where its tokens are in the text; only of tasks whose answers point into it. */
   readonly spans?: TokenSpans;
+  /** Where an answer may be; only of tasks that find one in a context. */
+  readonly context?: ContextTokens;
 }
 
 export interface PreparedData {
@@ -86,8 +90,11 @@ export async function prepareData(
     example: feature.example,
     ids: feature.ids,
     typeIds: feature.typeIds,
-    target: oneHot(feature.target, labels.length),
+    ...(feature.context
+      ? spanTarget(feature.target as SpanTarget, feature.ids.length, feature.context)
+      : { target: oneHot(feature.target, labels.length) }),
     ...(feature.spans ? { spans: feature.spans } : {}),
+    ...(feature.context ? { context: feature.context } : {}),
   });
   return {
     task,
@@ -163,4 +170,18 @@ function oneHot(target: unknown, classes: number): Float32Array {
     if (list[i]! >= 0) rows[i * classes + list[i]!] = 1;
   }
   return rows;
+}
+
+/** The tokens of start and end, each a distribution; looked for in the context and at the first token. */
+function spanTarget(
+  { start, end }: SpanTarget,
+  tokens: number,
+  { first, starts }: ContextTokens,
+): Required<Pick<TrainRow, 'target' | 'spanMask'>> {
+  const target = new Float32Array(2 * tokens);
+  target[2 * start] = 1;
+  target[2 * end + 1] = 1;
+  const spanMask = new Uint8Array(tokens).fill(1, first, first + starts.length);
+  spanMask[0] = 1;
+  return { target, spanMask };
 }

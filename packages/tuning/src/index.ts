@@ -15,7 +15,7 @@ export { type TuneOptions, tuneInWorker } from './in-worker.ts';
 export { CHECKPOINT_FILE, type JobRequest, type JobResult, runJob, runJobs } from './job.ts';
 export type { TuningEvent } from './loop.ts';
 export type { ParentSource } from './parent.ts';
-export type { JobHooks, TuningJob } from './plan.ts';
+export { type JobHooks, settingsOfJob, type TuningJob } from './plan.ts';
 export { TUNED_BACKBONE } from './publish.ts';
 export { permutation, type Random, randomStream } from './random.ts';
 export { RECIPES } from './recipes.ts';

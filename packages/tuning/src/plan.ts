@@ -57,24 +57,39 @@ export interface Plan {
   readonly identity: Identity;
 }
 
+/**
+ * The settings of a job, one set per candidate, and the version that it continues from.
+ * @throws PromptError, TuningError `bad_setting`
+ */
+export async function settingsOfJob(
+  { settings, candidates = [], from }: Pick<TuningJob, 'settings' | 'candidates' | 'from'>,
+  backbone: Backbone,
+): Promise<{ readonly settings: readonly TuningSettings[]; readonly parent: Parent | undefined }> {
+  const parent = from && (await readParent(from, backbone));
+  const resolve = (input: TuningInput) => resolved(input, parent, backbone);
+  const all = candidateSettings(settings, candidates, resolve);
+  requirePooler(backbone, all[0]!);
+  return { settings: all, parent };
+}
+
+function resolved(input: TuningInput, parent: Parent | undefined, { spec }: Backbone) {
+  return resolveSettings(parent ? continued(input, parent) : input, {
+    family: spec.family,
+    usableTokens: (length) => usableTokens(spec, length),
+  });
+}
+
 /** @throws BackboneError, PromptError, TuningError `bad_setting`, `bad_data`, `interrupted` */
 export async function planJob(job: TuningJob, hooks: JobHooks): Promise<Plan> {
   const started = new Date();
   const backbone = openBackbone(job.backbone);
   const device = resolveDevice(job.device ?? 'auto');
-  const parent = job.from && (await readParent(job.from, backbone));
-  const input = parent ? continued(job.settings, parent) : job.settings;
-  const { family } = backbone.spec;
-  const resolve = (each: TuningInput) =>
-    resolveSettings(each, {
-      family,
-      usableTokens: (length) => usableTokens(backbone.spec, length),
-    });
-  const settings = candidateSettings(input, job.candidates ?? [], resolve);
+  const { settings, parent } = await settingsOfJob(job, backbone);
   const [first] = settings as [TuningSettings, ...TuningSettings[]];
-  requirePooler(backbone, first);
-  const shared = { ...first, seed: resolve(input).seed };
-  const data = await prepareData(backbone.tokenizer(), shared, job, family === 'xglm', (files) =>
+  // Candidates share one dev set, also where it is held out by the seed.
+  const shared = { ...first, seed: resolved(job.settings, parent, backbone).seed };
+  const causal = backbone.spec.family === 'xglm';
+  const data = await prepareData(backbone.tokenizer(), shared, job, causal, (files) =>
     hooks.onEvent?.({ type: 'checked', files }),
   );
   const head = first.verbalizer

@@ -1,13 +1,14 @@
 /** `polyprompt tune`: from a labelled file to a prompt folder. */
-import { type Backbone, checkPromptLength, openBackbone, usableTokens } from '@polyprompt/backbone';
+import { type Backbone, checkPromptLength, openBackbone } from '@polyprompt/backbone';
 import { POOLING_RULES } from '@polyprompt/prompts';
 import { TASK_NAMES } from '@polyprompt/tasks';
 import {
   type FileCheck,
   METHODS,
+  parseCandidates,
   RECIPES,
-  resolveSettings,
   SCHEDULES,
+  settingsOfJob,
   TuningError,
   type TuningEvent,
   type TuningInput,
@@ -15,7 +16,7 @@ import {
   type TuningSettings,
   tuneInWorker,
 } from '@polyprompt/tuning';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { CliError } from '../errors.ts';
 import { findings } from '../findings.ts';
 import { commandLine, millions, plural } from '../format.ts';
@@ -41,6 +42,10 @@ interface Options extends DeviceOptions {
   readonly seed?: number;
   readonly patience?: number;
   readonly pooling?: TuningSettings['pooling'];
+  readonly candidates?: string;
+  readonly from?: string;
+  readonly reparameterise?: number;
+  readonly verbalizer?: Record<string, string>;
   readonly dropout?: number;
   readonly maxTokens?: number;
   readonly truncate?: boolean;
@@ -65,6 +70,11 @@ export function tuneCommand(): Command {
     .addOption(choice('--task <task>', 'what to learn', TASK_NAMES).default('text-classification'))
     .addOption(choice('--recipe <name>', 'where the other settings come from', RECIPES))
     .addOption(choice('--method <method>', 'what is tuned beside the head', METHODS))
+    .option('--from <prompt>', 'continue from this prompt folder: same task and backbone')
+    .option(
+      '--candidates <lists>',
+      'train every combination side by side and keep the best: "lr=1e-3,5e-3;seed=1,2"',
+    )
     .option('--length <n>', 'length of the prompt in virtual tokens', whole(1))
     .option('--lr <rate>', 'learning rate', decimal)
     .addOption(choice('--schedule <name>', 'how the learning rate decays', SCHEDULES))
@@ -74,6 +84,12 @@ export function tuneCommand(): Command {
     .option('--patience <n>', 'stop after so many evaluations without gain; 0: never', whole(0))
     .addOption(choice('--pooling <rule>', 'which states the head reads', POOLING_RULES))
     .option('--dropout <share>', 'dropout on the prefix', decimal)
+    .option('--reparameterise <width>', 'compute the prompt by a network while training', whole(1))
+    .option(
+      '--verbalizer <list>',
+      'decoders: label=word,...; scores of these words instead of a trained head',
+      labelWords,
+    )
     .option('--max-tokens <n>', 'longest text in tokens', whole(3))
     .option('--truncate', 'cut longer texts instead of refusing them')
     .option('--languages <tag...>', 'train on examples of these languages alone')
@@ -101,6 +117,8 @@ Examples:
   polyprompt tune --train train.jsonl --dev dev.jsonl --out topics
   polyprompt tune --train train.csv --out topics --method soft --length 20 --epochs 10
   polyprompt tune --backbone ~/models/xlm-roberta-base --train nli.tsv --out nli --recipe tu2022-xnli
+  polyprompt tune --train train.jsonl --dev dev.jsonl --out topics --candidates "lr=2e-3,5e-3;seed=1,2"
+  polyprompt tune --train more.jsonl --from topics --out topics-2
   polyprompt tune --train train.jsonl --dev dev.jsonl --out topics --resume`,
     )
     .action((options: Options, self: Command) => tune(options, argumentsOf(self)));
@@ -108,10 +126,13 @@ Examples:
 
 async function tune(options: Options, args: readonly string[]): Promise<void> {
   const backbone = openBackbone(requireBackbone(options));
-  const settings = settingsOf(options, backbone);
+  if (options.length !== undefined) checkPromptLength(backbone.spec, options.length);
+  const job = jobOf(options, backbone);
+  const { settings: all } = await settingsOfJob(job, backbone);
+  const settings = all[0]!;
   if (nothingToDo(options, backbone, settings)) return;
   const say = (text: string) => process.stderr.write(`${text}\n`);
-  if (!options.quiet) say(describe(settings, backbone));
+  if (!options.quiet) say(describe(all, backbone));
   const progress = showProgress(process.stderr, options);
   const interrupts = catchInterrupts(() => {
     progress.stop();
@@ -125,7 +146,6 @@ async function tune(options: Options, args: readonly string[]): Promise<void> {
     } else if (!interrupts.signal.aborted) progress.onEvent(event);
   };
   try {
-    const job = jobOf(options, backbone);
     const result = await tuneInWorker(job, { onEvent, signal: interrupts.signal });
     progress.stop();
     console.log((options.json ? reportJson : reportText)(result, backbone, options));
@@ -157,21 +177,14 @@ function requireBackbone({ backbone = shippedBackbone() }: Options): string {
   throw new CliError('usage', 'give the model folder with --backbone DIR');
 }
 
-/** @throws BackboneError `prompt_too_long`, TuningError `bad_setting` */
-function settingsOf(options: Options, { spec }: Backbone): TuningSettings {
-  if (options.length !== undefined) checkPromptLength(spec, options.length);
-  return resolveSettings(inputOf(options), {
-    family: spec.family,
-    usableTokens: (length) => usableTokens(spec, length),
-  });
-}
-
 function inputOf(options: Options): TuningInput {
   const { task, recipe, method, length, lr: learningRate, schedule, epochs, batchSize } = options;
   const { seed, patience, pooling, dropout, maxTokens, truncate, languages } = options;
+  const { reparameterise, verbalizer } = options;
   return {
     ...{ task, recipe, method, length, learningRate, schedule, epochs, batchSize },
     ...{ seed, patience, pooling, dropout, maxTokens, truncate, languages },
+    ...{ reparameterise, verbalizer },
   };
 }
 
@@ -183,6 +196,10 @@ function jobOf(options: Options, { dir }: Backbone): TuningJob {
     dev,
     out,
     settings: inputOf(options),
+    ...(options.candidates === undefined
+      ? {}
+      : { candidates: parseCandidates(options.candidates) }),
+    ...(options.from === undefined ? {} : { from: { folder: options.from } }),
     device,
     threads,
     checkpointSeconds,
@@ -191,16 +208,29 @@ function jobOf(options: Options, { dir }: Backbone): TuningJob {
   };
 }
 
-function describe(settings: TuningSettings, { name, spec, parameters }: Backbone): string {
-  const { method, length, learningRate, epochs, batchSize, seed } = settings;
+/** @throws InvalidArgumentError for what is no list of `label=word` */
+function labelWords(text: string): Record<string, string> {
+  const pairs = text.split(',').map((pair) => pair.split('='));
+  if (pairs.some(([label, word, ...rest]) => !label?.trim() || !word?.trim() || rest.length > 0)) {
+    throw new InvalidArgumentError('Give label=word, separated by commas.');
+  }
+  return Object.fromEntries(pairs.map(([label, word]) => [label!.trim(), word!.trim()]));
+}
+
+function describe(
+  all: readonly TuningSettings[],
+  { name, spec, parameters }: Pick<Backbone, 'name' | 'spec' | 'parameters'>,
+): string {
+  const { method, length, learningRate, epochs, batchSize, seed } = all[0]!;
   const tuned = {
     prefix: `prefix of ${length}`,
     soft: `soft prompt of ${length}`,
     full: 'all weights',
     head: 'head alone',
   };
+  const count = all.length > 1 ? `${all.length} candidates, the first: ` : '';
   return (
-    `${tuned[method]} for ${name} (${spec.modelType}, ${millions(parameters)} parameters), ` +
+    `${count}${tuned[method]} for ${name} (${spec.modelType}, ${millions(parameters)} parameters), ` +
     `learning rate ${learningRate}, ${plural(epochs, 'epoch')}, batches of ${batchSize}, seed ${seed}`
   );
 }
