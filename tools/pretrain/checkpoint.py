@@ -21,8 +21,8 @@ def replace_file(path, write):
     os.replace(path + '.tmp', path)
 
 
-def write_json(path, value):
-    replace_file(path, lambda f: f.write(json.dumps(value, indent=1, ensure_ascii=False).encode()))
+def write_json(path, value, indent=1):
+    replace_file(path, lambda f: f.write(json.dumps(value, indent=indent, ensure_ascii=False).encode()))
 
 
 def read_safetensors(path):
