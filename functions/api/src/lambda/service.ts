@@ -10,6 +10,7 @@ import { createApp } from '../app.ts';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { describeBackbone } from '../node/backbone.ts';
 import { ensureAdminKey } from '../node/first-start.ts';
+import { stopwatch } from '../node/stopwatch.ts';
 import { promptLoader } from '../prompt-key.ts';
 import { withinInvocation } from './invocation.ts';
 import { openServedBackbone } from './served-backbone.ts';
@@ -39,6 +40,7 @@ export async function loadService({
   logger,
   root = import.meta.dirname,
 }: LoadOptions): Promise<LambdaService> {
+  const phases = stopwatch();
   const config = readConfig(env);
   const { bucket, queue, region, endpoint } = config;
   if (bucket === undefined) throw needed('POLYPROMPT_BUCKET', 'the bucket of all state');
@@ -64,6 +66,8 @@ export async function loadService({
     engine.ready(),
     config.key === undefined ? undefined : ensureAdminKey(registry, config.key),
   ]);
+  phases.lap('backbone');
+  logger.info({ ms: phases.ms }, 'instance started');
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const app = createApp({
     registry,

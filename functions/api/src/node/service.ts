@@ -12,7 +12,9 @@ import { createGate } from './gate.ts';
 import { greeting } from './greeting.ts';
 import { listen } from './listen.ts';
 import { openState } from './state.ts';
+import { stopwatch } from './stopwatch.ts';
 import { type Supervised, supervise } from './supervise.ts';
+import { startSweeper } from './sweeper.ts';
 
 export interface Service {
   readonly url: string;
@@ -35,6 +37,7 @@ export async function startService(
   config: Config,
   { logger, version, onFatal }: ServiceOptions,
 ): Promise<Service> {
+  const phases = stopwatch();
   const graceMs = config.graceSeconds * 1000;
   const gate = createGate({ version, waitMs: config.deadlineMs });
   const server = await listen(gate, config.host, config.port);
@@ -43,6 +46,7 @@ export async function startService(
     const state = await openState(config, onFatal);
     cleanUp.defer(() => state.close());
     const { registry } = state;
+    phases.lap('state');
     const backbone = await findBackbone(config.backbone, {
       folder: join(config.home, 'backbones'),
       stored: registry.backbones,
@@ -62,6 +66,7 @@ export async function startService(
     const metrics = new Metrics();
     collectDefaultMetrics({ register: metrics });
     const [served] = await Promise.all([describeBackbone(backbone), engine.ready()]);
+    phases.lap('backbone');
     const app = createApp({
       registry,
       engine,
@@ -78,10 +83,14 @@ export async function startService(
         ? startTuner(config, state.environment, backbone.dir, logger)
         : undefined;
     cleanUp.defer(() => tuner?.stop(graceMs));
+    const sweeper = startSweeper({ registry, everyMs: config.sweepMinutes * 60_000, logger });
+    cleanUp.defer(() => sweeper.stop());
     // Last, because a key that is made is shown once: a start that fails must not have made it.
     const prompt = await ensureReadyPrompt(registry, served, READY_PROMPT_FOLDER);
     const secret = await ensureAdminKey(registry, config.key);
     gate.open(app);
+    phases.lap('keys');
+    logger.info({ port: server.port, ms: phases.ms }, 'service started');
     const host = ['127.0.0.1', '0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
     const url = `http://${host}:${server.port}`;
     return {
@@ -126,6 +135,9 @@ function startTuner(
       POLYPROMPT_BACKBONE: backboneDir,
       POLYPROMPT_WORK: join(config.home, 'tuner'),
       POLYPROMPT_DEVICE: config.device,
+      POLYPROMPT_LEASE_SECONDS: String(config.leaseSeconds),
+      POLYPROMPT_MAX_ATTEMPTS: String(config.maxAttempts),
+      POLYPROMPT_CHECKPOINT_SECONDS: String(config.checkpointSeconds),
       POLYPROMPT_LOG_LEVEL: config.logLevel,
       POLYPROMPT_GRACE_SECONDS: String(config.graceSeconds),
     },
