@@ -114,6 +114,31 @@ const SETTINGS = {
     value: SERVING_LIMITS.deadlineMs,
     about: 'Time that an inference request has.',
   },
+  leaseSeconds: {
+    env: 'POLYPROMPT_LEASE_SECONDS',
+    ...whole(10, 3600),
+    value: 30,
+    about: 'How long a tuner that falls silent keeps its job from others.',
+  },
+  maxAttempts: {
+    env: 'POLYPROMPT_MAX_ATTEMPTS',
+    ...whole(1, 100),
+    value: 3,
+    about: 'Tuners that may die over a job, without getting it ahead, before it is failed.',
+  },
+  checkpointSeconds: {
+    env: 'POLYPROMPT_CHECKPOINT_SECONDS',
+    schema: z.coerce.number().min(0).max(3600),
+    range: 'a number from 0 to 3600',
+    value: 30,
+    about: 'At least this long between two checkpoints of a job.',
+  },
+  tenantJobs: {
+    env: 'POLYPROMPT_TENANT_JOBS',
+    ...whole(1, 1000),
+    value: 100,
+    about: 'Jobs of one tenant that have not ended; more are refused with 429.',
+  },
   pendingInputs: {
     env: 'POLYPROMPT_PENDING_INPUTS',
     ...whole(LIMITS.inputs, 1_000_000),
@@ -143,6 +168,20 @@ const SETTINGS = {
     ...whole(1024, LIMITS.uploadBytes),
     value: API_LIMITS.checkBytes,
     about: 'Largest file that the API checks on request; jobs check files of any size.',
+  },
+  usageSeconds: {
+    env: 'POLYPROMPT_USAGE_SECONDS',
+    ...whole(1, 3600),
+    value: 5,
+    about:
+      'Between two writes of usage counters: what a process that is killed (SIGKILL) can lose; one that is asked to end (SIGTERM) loses none.',
+  },
+  sweepMinutes: {
+    env: 'POLYPROMPT_SWEEP_MINUTES',
+    ...whole(0, 10_080),
+    value: 60,
+    about:
+      'Between two sweeps, which remove expired files and interrupted uploads and wake forgotten jobs; 0 for none.',
   },
   logLevel: {
     env: 'POLYPROMPT_LOG_LEVEL',

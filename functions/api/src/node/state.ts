@@ -37,7 +37,12 @@ export async function openState(config: Config, onLost: (error: Error) => void):
     });
     await storage.ensureBucket();
     const queueUrl = /^https?:/.test(queue) ? queue : (await storage.ensureQueue(queue)).url;
-    const registry = createRegistry({ storage, queue: storage.queue(queueUrl, JobMessage) });
+    const registry = createRegistry({
+      storage,
+      queue: storage.queue(queueUrl, JobMessage),
+      tenantJobs: config.tenantJobs,
+      usageFlushMs: config.usageSeconds * 1000,
+    });
     return {
       registry,
       environment: {
