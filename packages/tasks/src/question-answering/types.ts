@@ -30,10 +30,14 @@ export interface SpanAnswer {
 }
 
 export interface QuestionAnswer {
-  /** Best first. */
+  /** Best first, at least one; "there is none" is among them only where the options allow it. */
   readonly answers: readonly SpanAnswer[];
+  /** The best that is a part of the context; undefined for a context without tokens. */
+  readonly span: SpanAnswer | undefined;
   /** The probability that the context holds no answer. */
   readonly nullScore: number;
+  /** Whether the options let "there is none" be an answer. */
+  readonly handlesImpossible: boolean;
 }
 
 export interface QuestionOptions {
