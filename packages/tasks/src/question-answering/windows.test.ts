@@ -154,6 +154,11 @@ describe.skipIf(!existsSync(`${MINI}tokenizer.json`))('windows of a real tokeniz
     starts.forEach((start, i) => {
       for (let at = start; at < ends[i]!; at++) covered.add(at);
     });
-    expect(characters.filter((_, i) => !covered.has(i)).join('').trim()).toBe('');
+    expect(
+      characters
+        .filter((_, i) => !covered.has(i))
+        .join('')
+        .trim(),
+    ).toBe('');
   });
 });
