@@ -1,8 +1,14 @@
 import { TaskError } from './errors.ts';
+import { questionAnswering } from './question-answering/index.ts';
 import type { Task, TaskName, TaskTypes } from './task.ts';
 import { textClassification } from './text-classification/index.ts';
+import { tokenClassification } from './token-classification/index.ts';
 
-const TASKS: Partial<Record<TaskName, unknown>> = { 'text-classification': textClassification };
+const TASKS: Partial<Record<TaskName, unknown>> = {
+  'text-classification': textClassification,
+  'token-classification': tokenClassification,
+  'question-answering': questionAnswering,
+};
 
 /**
  * The task of a name, for callers that treat all tasks alike.

@@ -107,6 +107,8 @@ export interface Piece {
   readonly spans?: TokenSpans;
   /** Where an answer may be; only of tasks that find one in a context. */
   readonly context?: ContextTokens;
+  /** As the limits had it; only of tasks that choose among the tokens of a word. */
+  readonly causal?: boolean;
 }
 
 /** The run of tokens of a piece that is a part of the context. */

@@ -1,4 +1,4 @@
-export const FORMATS = ['jsonl', 'json', 'csv', 'tsv'] as const;
+export const FORMATS = ['jsonl', 'json', 'csv', 'tsv', 'conll'] as const;
 export type Format = (typeof FORMATS)[number];
 
 const ENDINGS: Readonly<Record<string, Format>> = {
@@ -7,6 +7,11 @@ const ENDINGS: Readonly<Record<string, Format>> = {
   csv: 'csv',
   tsv: 'tsv',
   tab: 'tsv',
+  conll: 'conll',
+  conllu: 'conll',
+  bio: 'conll',
+  iob: 'conll',
+  iob2: 'conll',
 };
 
 /** The format by the ending of the name, `.gz` aside, or else by the first line with content. */

@@ -27,8 +27,11 @@ export class IssueLog {
   }
 
   add<Code extends IssueCode>(code: Code, fields: IssueFields & IssueDetails[Code]): void {
-    const issue = makeIssue(code, fields);
-    this.#counts[code] = this.count(code) + 1;
+    this.take(makeIssue(code, fields));
+  }
+
+  take(issue: DatasetIssue): void {
+    this.#counts[issue.code] = this.count(issue.code) + 1;
     this.#totals[issue.severity]++;
     const kept = this.#kept[issue.severity];
     if (kept.length < this.#limit) kept.push(issue);

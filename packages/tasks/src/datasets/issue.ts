@@ -42,6 +42,26 @@ export interface IssueDetails {
   impossible_with_answers: { readonly count: number };
   no_answers: { readonly count: number };
   unplaced_answer: { readonly answer: string; readonly count: number };
+  missing_tokens: unknown;
+  missing_tags: unknown;
+  unequal_lengths: { readonly tokens: number; readonly tags: number };
+  empty_token: { readonly token: number };
+  bad_tag: { readonly token: number; readonly tag: string };
+  invalid_tags: { readonly count: number };
+  mended_tags: { readonly count: number };
+  missing_entities: unknown;
+  bad_entity: { readonly entity: number };
+  entity_out_of_range: {
+    readonly start: number;
+    readonly end: number;
+    readonly length: number;
+  };
+  overlapping_entities: {
+    readonly first: readonly [start: number, end: number];
+    readonly second: readonly [start: number, end: number];
+  };
+  whitespace_entity: { readonly start: number; readonly end: number };
+  word_without_tokens: { readonly word: string; readonly count: number };
   duplicate_row: { readonly firstLine: number };
   conflicting_labels: { readonly firstLine: number; readonly labels: readonly [string, string] };
   row_in_train: { readonly trainLine: number };
@@ -105,6 +125,19 @@ const SEVERITIES: Readonly<Record<IssueCode, Severity>> = {
   unplaced_answer: 'warning',
   whitespace_label: 'warning',
   few_examples_for_label: 'warning',
+  missing_tokens: 'error',
+  missing_tags: 'error',
+  unequal_lengths: 'error',
+  empty_token: 'error',
+  bad_tag: 'error',
+  invalid_tags: 'error',
+  mended_tags: 'warning',
+  missing_entities: 'error',
+  bad_entity: 'error',
+  entity_out_of_range: 'error',
+  overlapping_entities: 'error',
+  whitespace_entity: 'warning',
+  word_without_tokens: 'warning',
   duplicate_row: 'warning',
   conflicting_labels: 'warning',
   row_in_train: 'warning',

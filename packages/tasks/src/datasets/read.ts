@@ -22,6 +22,7 @@ export interface Rows<Role extends string> {
  * Reads the rows of a file and finds its columns. Whatever stands in the way is in the log, and there
  * are no rows then.
  * @param expand finds the rows of a JSON document, where it is more than an array of them
+ * @param lines what files of lines are that are not JSON: delimited unless given
  * @throws TaskError `bad_option` for a column choice of a role that there is not
  */
 export function readRows<Role extends string>(
@@ -31,6 +32,7 @@ export function readRows<Role extends string>(
   limits: DatasetLimits,
   log: IssueLog,
   expand?: Expand,
+  lines?: 'conll',
 ): Rows<Role> {
   const choices = options.columns ?? {};
   assertRoles(choices, roles);
@@ -43,7 +45,8 @@ export function readRows<Role extends string>(
 
   const content = readContent(bytes, limits.fileBytes, log);
   if (content === undefined) return none();
-  const format = options.format ?? formatOf(name, content.text);
+  const guess = options.format ?? formatOf(name, content.text);
+  const format = lines !== undefined && !guess.startsWith('json') ? lines : guess;
   const header = options.header ?? !areIndices(choices);
   const table = readTable(content, format, { header }, log, expand);
   if (table.columns.length === 0 || (table.rows.length === 0 && log.errors === 0)) {

@@ -1,5 +1,6 @@
 // What goes into the reading of a dataset and what comes out, for every task.
 
+import type { OffsetUnit } from '../code-points.ts';
 import type { Format } from './format.ts';
 import type { IssueSummary } from './issue-log.ts';
 import type { DatasetLimits } from './limits.ts';
@@ -31,6 +32,10 @@ export interface ParseOptions {
   readonly header?: boolean;
   /** Language of rows that name none. */
   readonly language?: string;
+  /** What offsets in the data count. Default code points. */
+  readonly offsetUnit?: OffsetUnit;
+  /** What becomes of tags that cannot follow each other: mended with a warning (default), or refused. */
+  readonly invalidTags?: 'fix' | 'refuse';
   readonly limits?: Partial<DatasetLimits>;
 }
 

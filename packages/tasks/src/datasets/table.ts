@@ -1,5 +1,6 @@
 // The common form of all formats: named columns and rows of cells.
 
+import { readConll } from './conll.ts';
 import type { Content } from './content.ts';
 import { type DelimitedOptions, readDelimited } from './delimited.ts';
 import type { Format } from './format.ts';
@@ -23,6 +24,8 @@ export interface Column {
 export interface Row {
   /** Line of the file that the row begins on. */
   readonly line: number;
+  /** In a CoNLL file, the line of each word. */
+  readonly lines?: readonly number[];
   /** Where the row is in a JSON document, such as `data[3]`. */
   readonly path?: string;
   readonly cells: readonly unknown[] | Readonly<Record<string, unknown>>;
@@ -42,6 +45,8 @@ export function readTable(
   switch (format) {
     case 'jsonl':
       return readJsonLines(content, log);
+    case 'conll':
+      return readConll(content, log);
     case 'json':
       return readJsonDocument(content, expand, log);
     default:

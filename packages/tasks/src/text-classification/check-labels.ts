@@ -17,13 +17,23 @@ export function checkLabels(
       label: label!,
     });
   }
-  if (counts.size > limits.labels) {
+  checkCounts(counts, counts.size, limits, log);
+}
+
+/** That there are not too many classes, and enough examples of each label. */
+export function checkCounts(
+  counts: ReadonlyMap<string, number>,
+  classes: number,
+  limits: DatasetLimits,
+  log: IssueLog,
+): void {
+  if (classes > limits.labels) {
     log.add('too_many_labels', {
       line: null,
-      message: `the file has ${counts.size.toLocaleString('en')} different labels; the limit is ${limits.labels}`,
+      message: `the file has ${classes.toLocaleString('en')} different labels; the limit is ${limits.labels}`,
       suggestion:
         'check that this is the column of the labels, merge rare ones, or raise the limit',
-      count: counts.size,
+      count: classes,
       limit: limits.labels,
     });
     return;
