@@ -29,11 +29,13 @@ export {
   rememberHashes,
 } from './fingerprint.ts';
 export {
+  type PooledRow,
   type PoolingRule,
   poolWeights,
   type TokenBatch,
   type TokenRow,
   tokenBatch,
+  usesPooler,
 } from './graphs/batch.ts';
 export { compileSoftPrompt } from './graphs/compile-soft.ts';
 export type { PositionRule } from './graphs/positions.ts';
@@ -63,6 +65,7 @@ export {
   type PredictRow,
   type PromptTensors,
   type RowLogits,
+  tensorsOf,
 } from './predictor.ts';
 export type { SpecialIds, TextInput } from './tokenizer.ts';
 export { Tokenizer } from './tokenizer.ts';

@@ -5,7 +5,13 @@
  */
 import { compile, type Program, type TensorData } from '@polyprompt/autodiff';
 import { type Device, type DeviceChoice, providersOf, resolveDevice } from './device.ts';
-import { type PoolingRule, poolWeights, type TokenRow, tokenBatch } from './graphs/batch.ts';
+import {
+  type PoolingRule,
+  poolWeights,
+  type TokenRow,
+  tokenBatch,
+  usesPooler,
+} from './graphs/batch.ts';
 import type { PositionRule } from './graphs/positions.ts';
 import { RowPrefixes } from './graphs/row-prefixes.ts';
 import { type PromptKind, servingGraph } from './graphs/serving.ts';
@@ -23,12 +29,23 @@ export interface PromptTensors {
   readonly prefix?: Tensor;
   /** [P, hidden] */
   readonly softPrompt?: Tensor;
+  /** [hidden, hidden], [hidden]: a dense layer with tanh between pooled state and head. */
+  readonly denseWeight?: Tensor;
+  readonly denseBias?: Tensor;
   /** [hidden, C] */
   readonly headWeight: Tensor;
   /** [C] */
   readonly headBias: Tensor;
   readonly pooling: PoolingRule;
   readonly positions: PositionRule;
+}
+
+/** Everything of a prompt that takes room. */
+export function tensorsOf(prompt: PromptTensors): Tensor[] {
+  const { prefix, softPrompt, denseWeight, denseBias, headWeight, headBias } = prompt;
+  return [prefix, softPrompt, denseWeight, denseBias, headWeight, headBias].filter(
+    (tensor) => tensor !== undefined,
+  );
 }
 
 export interface PredictRow {
@@ -54,7 +71,7 @@ export class Predictor {
   readonly backbone: Backbone;
   readonly device: Device;
   readonly #threads: number | undefined;
-  readonly #programs = new Map<PromptKind, Promise<Program>>();
+  readonly #programs = new Map<string, Promise<Program>>();
   readonly #prefixes: RowPrefixes;
   /** Batches run one after another: they share the memory of the prefixes. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -68,8 +85,8 @@ export class Predictor {
   }
 
   /**
-   * Runs rows as one batch (two when some have soft prompts and others do not). Blocks the thread
-   * while it computes.
+   * Runs rows as one batch (more when some have soft prompts or dense layers and others do not). Blocks the
+   * thread while it computes.
    */
   predict(rows: readonly PredictRow[]): Promise<RowLogits[]> {
     const turn = this.#turn.then(() => this.#predict(rows));
@@ -79,13 +96,9 @@ export class Predictor {
 
   async #predict(rows: readonly PredictRow[]): Promise<RowLogits[]> {
     const results: RowLogits[] = new Array(rows.length);
-    for (const soft of [false, true]) {
-      const chosen = rows.flatMap((row, i) => (usesSoft(row.prompt) === soft ? [i] : []));
-      if (chosen.length === 0) continue;
-      const logits = await this.#run(
-        chosen.map((i) => rows[i]!),
-        soft,
-      );
+    const groups = Map.groupBy(rows.keys(), (i) => groupOf(rows[i]!.prompt));
+    for (const chosen of groups.values()) {
+      const logits = await this.#run(chosen.map((i) => rows[i]!));
       chosen.forEach((at, i) => {
         results[at] = logits[i]!;
       });
@@ -103,29 +116,37 @@ export class Predictor {
     this.#programs.clear();
   }
 
-  #program(kind: PromptKind): Promise<Program> {
-    let program = this.#programs.get(kind);
+  #program(kind: PromptKind, dense = false): Promise<Program> {
+    const key = dense ? `${kind} dense` : kind;
+    let program = this.#programs.get(key);
     if (!program) {
       const { spec, checkpoint } = this.backbone;
-      program = compile(servingGraph(spec, checkpoint, kind).outputs, {
+      program = compile(servingGraph(spec, checkpoint, kind, { dense }).outputs, {
         externalFolder: weightFolder(checkpoint),
         providers: providersOf(this.device),
         ...(this.#threads ? { threads: this.#threads } : {}),
       });
-      this.#programs.set(kind, program);
+      this.#programs.set(key, program);
     }
     return program;
   }
 
-  async #run(rows: readonly PredictRow[], soft: boolean): Promise<RowLogits[]> {
+  /** @param rows all of one group */
+  async #run(rows: readonly PredictRow[]): Promise<RowLogits[]> {
+    const soft = usesSoft(rows[0]!.prompt);
+    const dense = rows[0]!.prompt.denseWeight !== undefined;
     const prompts = [...new Set(rows.map(({ prompt }) => prompt))];
     const length = prompts.reduce((longest, prompt) => Math.max(longest, lengthOf(prompt)), 0);
     const kind: PromptKind = length === 0 ? 'none' : soft ? 'soft' : 'prefix';
-    const program = await this.#program(kind);
+    const program = await this.#program(kind, dense);
     const softLength = soft ? length : 0;
     const tokens = tokenBatch(this.backbone.spec, rows.map(tokenRow), softLength);
     const total = tokens.attention_mask.shape[1]!;
-    const pooled = rows.map(({ ids, prompt }) => ({ ids, pooling: prompt.pooling }));
+    const pooled = rows.map(({ ids, prompt }) => ({
+      ids,
+      pooling: prompt.pooling,
+      softLength: soft ? lengthOf(prompt) : 0,
+    }));
     const index = new Map(prompts.map((prompt, n) => [prompt, BigInt(n)]));
     const feeds: Record<string, TensorData> = {
       ...tokens,
@@ -135,6 +156,7 @@ export class Predictor {
         shape: [rows.length],
       },
       ...heads(prompts, this.backbone.spec.hidden),
+      ...(dense ? denseLayers(prompts, this.backbone.spec.hidden) : {}),
       ...(kind === 'prefix'
         ? this.#prefixes.feeds(
             rows.map(({ prompt }) => prompt.prefix),
@@ -144,12 +166,17 @@ export class Predictor {
       ...(kind === 'soft' ? softPrompts(prompts, length) : {}),
     };
     if (this.backbone.checkpoint.hasPooler) {
-      const use = Uint8Array.from(rows, ({ prompt }) => Number(prompt.pooling === 'pooler'));
+      const use = Uint8Array.from(rows, ({ prompt }) => Number(usesPooler(prompt.pooling)));
       feeds.use_pooler = { data: use, shape: [rows.length, 1] };
     }
     const result = await program.run(feeds);
     return rows.map((row, b) => rowLogits(row, b, result, total, softLength));
   }
+}
+
+/** Rows of one group run as one batch: their graph has the same inputs. */
+function groupOf(prompt: PromptTensors): string {
+  return `${usesSoft(prompt)} ${prompt.denseWeight !== undefined}`;
 }
 
 function usesSoft(prompt: PromptTensors): boolean {
@@ -187,6 +214,23 @@ function heads(prompts: readonly PromptTensors[], hidden: number): Record<string
   return {
     head_weight: { data: weight, shape: [prompts.length, hidden, classes] },
     head_bias: { data: bias, shape: [prompts.length, classes] },
+  };
+}
+
+/** Dense layers side by side; every row of the batch has one. */
+function denseLayers(
+  prompts: readonly PromptTensors[],
+  hidden: number,
+): Record<string, TensorData> {
+  const weight = new Float32Array(prompts.length * hidden * hidden);
+  const bias = new Float32Array(prompts.length * hidden);
+  prompts.forEach(({ denseWeight, denseBias }, n) => {
+    weight.set(denseWeight!.data, n * hidden * hidden);
+    bias.set(denseBias!.data, n * hidden);
+  });
+  return {
+    dense_weight: { data: weight, shape: [prompts.length, hidden, hidden] },
+    dense_bias: { data: bias, shape: [prompts.length, hidden] },
   };
 }
 

@@ -4,7 +4,7 @@
 
 import { z } from 'zod';
 import { canonicalJson, contentHash, HASH_PATTERN } from './canonical.ts';
-import { assertReadable, FORMAT_VERSION, PROMPT_FILE } from './encode.ts';
+import { assertReadable, FORMAT_VERSION, formatVersionOf, PROMPT_FILE } from './encode.ts';
 import { PromptError } from './errors.ts';
 import {
   METHODS,
@@ -72,7 +72,7 @@ export const CardDetails = z.object({
 
 /** The content of card.json. */
 export const PromptCard = CardDetails.extend({
-  format_version: z.literal(FORMAT_VERSION),
+  format_version: z.int().min(1).max(FORMAT_VERSION),
   prompt: z.object({ file: z.literal(PROMPT_FILE), hash: Hash, bytes: Count }),
   task: z.enum(TASKS),
   labels: z.array(z.string()),
@@ -104,7 +104,7 @@ export function makeCard(
 ): PromptCard {
   const unsigned: Omit<PromptCard, 'hash'> = {
     ...parse(CardDetails, details, CARD_FILE),
-    format_version: FORMAT_VERSION,
+    format_version: formatVersionOf(prompt),
     prompt: { file: PROMPT_FILE, hash: contentHash(promptBytes), bytes: promptBytes.byteLength },
     task: prompt.task,
     labels: [...prompt.labels],

@@ -15,9 +15,14 @@ import { PromptError } from './errors.ts';
 import { checkPrompt, type Prompt, parseSettings, type Tensor } from './prompt.ts';
 
 export const PROMPT_FILE = 'prompt.safetensors';
-/** The newest format this version reads, and the one it writes. */
-export const FORMAT_VERSION = 1;
+/** The newest format this version reads. */
+export const FORMAT_VERSION = 2;
 const FORMAT = 'polyprompt';
+
+/** The oldest format that says all about a prompt, which is the one it is written in: 2 has dense layers. */
+export function formatVersionOf(prompt: Prompt): number {
+  return prompt.denseWeight === undefined ? 1 : 2;
+}
 
 export interface EncodeOptions {
   /** How tensors are stored; float16 halves the file and rounds the values. Default float32. */
@@ -30,7 +35,7 @@ export interface EncodeOptions {
  */
 export function encodePrompt(prompt: Prompt, options: EncodeOptions = {}): Uint8Array {
   checkPrompt('prompt', prompt);
-  const { prefix, softPrompt, headWeight, headBias } = prompt;
+  const { prefix, softPrompt, denseWeight, denseBias, headWeight, headBias } = prompt;
   const tensors: [string, TensorData][] = [];
   const add = (name: string, tensor: Tensor | undefined) => {
     if (tensor !== undefined)
@@ -38,11 +43,13 @@ export function encodePrompt(prompt: Prompt, options: EncodeOptions = {}): Uint8
   };
   add('prefix', prefix);
   add('soft_prompt', softPrompt);
+  add('head.dense.weight', denseWeight);
+  add('head.dense.bias', denseBias);
   add('head.weight', headWeight);
   add('head.bias', headBias);
   return encodeSafetensors(tensors, {
     format: FORMAT,
-    format_version: String(FORMAT_VERSION),
+    format_version: String(formatVersionOf(prompt)),
     task: prompt.task,
     labels: JSON.stringify(prompt.labels),
     method: prompt.method,
@@ -83,10 +90,14 @@ export function decodePrompt(bytes: Uint8Array, source = PROMPT_FILE): Prompt {
   };
   const prefix = tensor('prefix');
   const softPrompt = tensor('soft_prompt');
+  const denseWeight = tensor('head.dense.weight');
+  const denseBias = tensor('head.dense.bias');
   const prompt: Prompt = {
     ...settings,
     ...(prefix && { prefix }),
     ...(softPrompt && { softPrompt }),
+    ...(denseWeight && { denseWeight }),
+    ...(denseBias && { denseBias }),
     headWeight: required('head.weight'),
     headBias: required('head.bias'),
   };

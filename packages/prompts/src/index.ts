@@ -27,5 +27,6 @@ export {
   parameterCount,
   promptLength,
   TASKS,
+  TRAINED_POOLING,
   TrainingSummary,
 } from './prompt.ts';

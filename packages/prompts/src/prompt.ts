@@ -9,7 +9,17 @@ import { PromptError } from './errors.ts';
 export const TASKS = ['text-classification', 'token-classification', 'question-answering'] as const;
 export const METHODS = ['prefix', 'soft', 'head'] as const;
 export const POSITION_RULES = ['shifted', 'unshifted'] as const;
-export const POOLING_RULES = ['first', 'pooler', 'mean', 'last'] as const;
+export const POOLING_RULES = [
+  'first',
+  'pooler',
+  'mean',
+  'last',
+  'virtual',
+  'virtual-pooler',
+] as const;
+
+/** What training offers; the others are those of imported prompts. */
+export const TRAINED_POOLING = ['first', 'pooler', 'mean', 'last'] as const;
 
 /** Row-major float32 values. */
 export interface Tensor {
@@ -53,6 +63,12 @@ export interface Prompt extends PromptSettings {
   readonly prefix?: Tensor;
   /** `[length, hidden]`. On a causal decoder its compiled `prefix` may stand beside or instead of it. */
   readonly softPrompt?: Tensor;
+  /**
+   * `[hidden, hidden]` and `[hidden]`: a dense layer with tanh between the pooled state and the head. Never trained
+   * here; RoBERTa's own classification models have it.
+   */
+  readonly denseWeight?: Tensor;
+  readonly denseBias?: Tensor;
   /** `[hidden, classes]`; a question-answering head has the classes start and end. */
   readonly headWeight: Tensor;
   /** `[classes]` */
@@ -66,8 +82,15 @@ export function promptLength(prompt: Pick<Prompt, 'prefix' | 'softPrompt'>): num
 
 /** Number of trained values: prompt, head weight and bias. */
 export function parameterCount(prompt: Prompt): number {
-  const own = prompt.softPrompt ?? prompt.prefix;
-  return (own?.data.length ?? 0) + prompt.headWeight.data.length + prompt.headBias.data.length;
+  const { denseWeight, denseBias, headWeight, headBias } = prompt;
+  const tensors = [
+    prompt.softPrompt ?? prompt.prefix,
+    denseWeight,
+    denseBias,
+    headWeight,
+    headBias,
+  ];
+  return tensors.reduce((sum, tensor) => sum + (tensor?.data.length ?? 0), 0);
 }
 
 /**
@@ -86,7 +109,7 @@ export function parseSettings(source: string, value: unknown): PromptSettings {
  * @throws PromptError `bad_prompt` or `not_finite`, naming the field, its value and what it must be
  */
 export function checkPrompt(source: string, prompt: Prompt): void {
-  const { labels, task, method } = parseSettings(source, prompt);
+  const { labels, task, method, pooling } = parseSettings(source, prompt);
   const bad = (what: string) => new PromptError('bad_prompt', `${source}: ${what}`);
   const repeated = labels.find((label, i) => labels.indexOf(label) !== i);
   if (repeated !== undefined) throw bad(`label "${repeated}" occurs twice`);
@@ -102,6 +125,7 @@ export function checkPrompt(source: string, prompt: Prompt): void {
   if (task === 'question-answering' && classes !== 2) {
     throw bad(`a question-answering head has 2 classes, start and end, not ${classes}`);
   }
+  checkDense(source, prompt, hidden!);
   if (prefix !== undefined) {
     const [, pair] = checkTensor(source, 'prefix', prefix, 5);
     if (pair !== 2)
@@ -112,6 +136,9 @@ export function checkPrompt(source: string, prompt: Prompt): void {
     if (width !== hidden)
       throw bad(`soft_prompt [${softPrompt.shape}] must be [length, ${hidden}]`);
   }
+  if (pooling.startsWith('virtual') && (softPrompt === undefined || prefix !== undefined)) {
+    throw bad(`pooling "${pooling}" reads a position of a soft_prompt, which it does not have`);
+  }
   if (method === 'prefix' && (prefix === undefined || softPrompt !== undefined)) {
     throw bad('method "prefix" takes a prefix and no soft_prompt');
   }
@@ -120,6 +147,24 @@ export function checkPrompt(source: string, prompt: Prompt): void {
   }
   if (method === 'head' && (prefix !== undefined || softPrompt !== undefined)) {
     throw bad('method "head" takes neither a prefix nor a soft_prompt');
+  }
+}
+
+function checkDense(
+  source: string,
+  { denseWeight, denseBias, task }: Prompt,
+  hidden: number,
+): void {
+  const bad = (what: string) => new PromptError('bad_prompt', `${source}: ${what}`);
+  if (denseWeight === undefined && denseBias === undefined) return;
+  if (denseWeight === undefined || denseBias === undefined) {
+    throw bad('head.dense.weight and head.dense.bias belong together, and one is missing');
+  }
+  if (task !== 'text-classification') throw bad(`a ${task} head has no dense layer`);
+  const weight = checkTensor(source, 'head.dense.weight', denseWeight, 2);
+  const [biases] = checkTensor(source, 'head.dense.bias', denseBias, 1);
+  if (weight[0] !== hidden || weight[1] !== hidden || biases !== hidden) {
+    throw bad(`head.dense.weight [${weight}] must be [${hidden}, ${hidden}], its bias [${hidden}]`);
   }
 }
 

@@ -103,7 +103,7 @@ describe('encodePrompt and decodePrompt', () => {
       task: fc.constantFrom(...TASKS),
       method: fc.constantFrom(...METHODS),
       positions: fc.constantFrom(...POSITION_RULES),
-      pooling: fc.constantFrom(...POOLING_RULES),
+      pooling: fc.constantFrom(...POOLING_RULES.filter((rule) => !rule.startsWith('virtual'))),
       labels: fc.uniqueArray(fc.string({ minLength: 1, unit: 'binary' }), {
         minLength: 2,
         maxLength: 2,
@@ -154,11 +154,21 @@ describe('encodePrompt and decodePrompt', () => {
     expect(decodePrompt(encodePrompt(large)).headBias).toEqual(large.headBias);
   });
 
+  it('keep a dense layer, in the format that older releases refuse', () => {
+    const dense = { ...prompt, denseWeight: ramp(6, 6), denseBias: ramp(6) };
+    const bytes = encodePrompt(dense);
+    expect(decodePrompt(bytes)).toEqual(dense);
+    const versionOf = (file: Uint8Array) => decodeSafetensors(file).metadata.format_version;
+    expect([versionOf(encodePrompt(prompt)), versionOf(bytes)]).toEqual(['1', '2']);
+    expect(parameterCount(dense)).toBe(parameterCount(prompt) + 42);
+    expect(decodeCard(packPrompt(dense, details).card).format_version).toBe(2);
+  });
+
   it('refuse a newer format, naming both versions', () => {
-    expect(() => decodePrompt(withMetadata({ format_version: '2' }))).toThrow(
-      'prompt.safetensors: written in format 2, this release reads up to 1; upgrade polyprompt',
+    expect(() => decodePrompt(withMetadata({ format_version: '3' }))).toThrow(
+      'prompt.safetensors: written in format 3, this release reads up to 2; upgrade polyprompt',
     );
-    expect(codeOf(() => decodePrompt(withMetadata({ format_version: '2' })))).toBe(
+    expect(codeOf(() => decodePrompt(withMetadata({ format_version: '3' })))).toBe(
       'format_too_new',
     );
   });
@@ -208,6 +218,14 @@ describe('encodePrompt and decodePrompt', () => {
       /must be \[length, 6\]/,
     ],
     ['superfluous tensor', { softPrompt: ramp(4, 6) }, /no soft_prompt/],
+    ['half a dense layer', { denseWeight: ramp(6, 6) }, /belong together/],
+    ['dense shape', { denseWeight: ramp(6, 5), denseBias: ramp(6) }, /must be \[6, 6\]/],
+    [
+      'dense layer of a tagger',
+      { task: 'token-classification', denseWeight: ramp(6, 6), denseBias: ramp(6) },
+      /no dense layer/,
+    ],
+    ['virtual state', { pooling: 'virtual' }, /reads a position of a soft_prompt/],
     ['head with a prefix', { method: 'head' }, /neither/],
     ['QA classes', { task: 'question-answering' }, /start and end, not 3/],
     ['fingerprint', { backbone: 'xlm-r' }, /64 hex digits/],
@@ -347,7 +365,7 @@ describe('decodeCard', () => {
       return encodeCard({ ...sorted, hash: contentHash(JSON.stringify(sorted)) });
     };
     expect(decodeCard(signed(card)).device).toBe('cpu');
-    expect(codeOf(() => decodeCard(signed({ ...card, format_version: 2 })))).toBe('format_too_new');
+    expect(codeOf(() => decodeCard(signed({ ...card, format_version: 3 })))).toBe('format_too_new');
     const { device: __, ...deviceless } = card;
     expect(() => decodeCard(signed(deviceless))).toThrow(/device/);
     expect(codeOf(() => decodeCard(signed(deviceless)))).toBe('bad_card');

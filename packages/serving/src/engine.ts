@@ -9,6 +9,7 @@ import {
   type DeviceChoice,
   openBackbone,
   type PromptKind,
+  tensorsOf,
   usableTokens,
 } from '@polyprompt/backbone';
 import { type Prompt, promptLength } from '@polyprompt/prompts';
@@ -260,15 +261,14 @@ export class Engine {
   }
 
   #place(prompt: Prompt): Resident {
-    const { prefix, softPrompt, headWeight, headBias, task, labels } = prompt;
-    const tensors = [prefix, softPrompt, headWeight, headBias];
+    const { prefix, softPrompt, task, labels } = prompt;
     return {
       number: this.#pool.load(prompt),
       task,
       labels,
       length: promptLength(prompt),
       softLength: prefix ? 0 : (softPrompt?.shape[0] ?? 0),
-      bytes: tensors.reduce((sum, tensor) => sum + (tensor?.data.byteLength ?? 0), 0),
+      bytes: tensorsOf(prompt).reduce((sum, { data }) => sum + data.byteLength, 0),
     };
   }
 

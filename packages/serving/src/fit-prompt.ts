@@ -1,4 +1,4 @@
-import { type Backbone, BackboneError, checkPromptLength } from '@polyprompt/backbone';
+import { type Backbone, BackboneError, checkPromptLength, usesPooler } from '@polyprompt/backbone';
 import { assertBackbone, type Prompt, PromptError, promptLength } from '@polyprompt/prompts';
 import { ServingError } from './errors.ts';
 
@@ -24,11 +24,13 @@ export function checkFit(
     throw cause;
   }
   const { layers, heads, headDim, hidden } = spec;
-  const { prefix, softPrompt, headWeight, headBias, pooling } = prompt;
+  const { prefix, softPrompt, denseWeight, denseBias, headWeight, headBias, pooling } = prompt;
   const classes = prompt.labels.length;
   const expected = [
     ['prefix', prefix, [layers, 2, heads, prefix?.shape[3], headDim]],
     ['soft_prompt', softPrompt, [softPrompt?.shape[0], hidden]],
+    ['head.dense.weight', denseWeight, [hidden, hidden]],
+    ['head.dense.bias', denseBias, [hidden]],
     ['head.weight', headWeight, [hidden, classes]],
     ['head.bias', headBias, [classes]],
   ] as const;
@@ -37,7 +39,7 @@ export function checkFit(
       throw unfit(`its ${tensor} is [${found.shape}], "${name}" takes [${shape}]`);
     }
   }
-  if (pooling === 'pooler' && !checkpoint.hasPooler) {
+  if (usesPooler(pooling) && !checkpoint.hasPooler) {
     throw unfit(`it reads the pooler, which "${name}" does not have`);
   }
 }

@@ -3,7 +3,13 @@
  * does what it is told strictly in order: a prompt that is dropped after a run was posted is there for it.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { openBackbone, Predictor, type PromptTensors, type RowLogits } from '@polyprompt/backbone';
+import {
+  openBackbone,
+  Predictor,
+  type PromptTensors,
+  type RowLogits,
+  tensorsOf,
+} from '@polyprompt/backbone';
 import {
   type FromWorker,
   type InferenceRow,
@@ -90,8 +96,8 @@ function loaded(id: number): PromptTensors {
 function drop(id: number): void {
   const prompt = prompts.get(id);
   prompts.delete(id);
-  for (const tensor of [prompt?.prefix, prompt?.softPrompt, prompt?.headWeight, prompt?.headBias]) {
-    (tensor?.data.buffer as ArrayBuffer | undefined)?.transfer(0);
+  for (const { data } of prompt ? tensorsOf(prompt) : []) {
+    (data.buffer as ArrayBuffer).transfer(0);
   }
 }
 

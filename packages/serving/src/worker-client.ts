@@ -4,7 +4,7 @@
  * one that cannot even start is not tried again before somebody asks.
  */
 import { Worker } from 'node:worker_threads';
-import type { Device, PromptTensors } from '@polyprompt/backbone';
+import { type Device, type PromptTensors, tensorsOf } from '@polyprompt/backbone';
 import { ServingError } from './errors.ts';
 import {
   type FromWorker,
@@ -69,8 +69,7 @@ export class WorkerClient {
 
   /** Keeps a prompt in the worker's memory under a number. The tensors' buffers are taken away. */
   load(prompt: number, tensors: PromptTensors): void {
-    const { prefix, softPrompt, headWeight, headBias } = tensors;
-    const buffers = [prefix, softPrompt, headWeight, headBias].map((tensor) => tensor?.data.buffer);
+    const buffers = tensorsOf(tensors).map(({ data }) => data.buffer);
     const transfer = buffers.filter((buffer) => buffer instanceof ArrayBuffer);
     this.#post({ type: 'load', prompt, tensors }, [...new Set(transfer)]);
   }

@@ -70,11 +70,14 @@ export class WorkerPool {
  * into the file it was read from. (Shared memory would do with one copy for all threads, but the
  * collector does not count it, and a cache with turnover grows far beyond its limit.)
  */
-function copyOf({ prefix, softPrompt, headWeight, headBias, ...rules }: PromptTensors) {
-  const { pooling, positions } = rules;
+function copyOf(prompt: PromptTensors) {
+  const { prefix, softPrompt, denseWeight, denseBias, headWeight, headBias } = prompt;
+  const { pooling, positions } = prompt;
   return {
     ...(prefix ? { prefix: copyTensor(prefix) } : {}),
     ...(softPrompt ? { softPrompt: copyTensor(softPrompt) } : {}),
+    ...(denseWeight ? { denseWeight: copyTensor(denseWeight) } : {}),
+    ...(denseBias ? { denseBias: copyTensor(denseBias) } : {}),
     headWeight: copyTensor(headWeight),
     headBias: copyTensor(headBias),
     pooling,

@@ -74,24 +74,38 @@ function paddingAt(spec: BackboneSpec, first: number, offset: number): number {
   return Math.min(Math.max(0, first + offset), spec.maxPositions - 1);
 }
 
-/** Which state of a row the head reads: the first token's, the last one's, or their mean. */
-export type PoolingRule = 'first' | 'pooler' | 'mean' | 'last';
+/**
+ * Which state of a row the head reads: the first token's (raw or through the checkpoint's pooler), the last one's,
+ * or their mean; `virtual` is the first position of the row's own soft prompt, which models read that take a
+ * prompt for text.
+ */
+export type PoolingRule = 'first' | 'pooler' | 'mean' | 'last' | 'virtual' | 'virtual-pooler';
+
+export interface PooledRow {
+  readonly ids: readonly number[];
+  readonly pooling: PoolingRule;
+  /** Length of the row's own soft prompt, for the rules that read it. */
+  readonly softLength?: number;
+}
+
+/** Whether the pooled state goes through the checkpoint's pooler. */
+export function usesPooler(pooling: PoolingRule): boolean {
+  return pooling === 'pooler' || pooling === 'virtual-pooler';
+}
 
 /**
- * The weights [B, T] that make a row's pooled state out of its token states. Prompt positions and
- * padding have no weight; `pooler` reads the first token, the graph does the rest.
+ * The weights [B, T] that make a row's pooled state out of its states. Padding has no weight, and of a prompt's
+ * positions only the first may have; through the pooler the graph takes it.
  */
-export function poolWeights(
-  rows: readonly { readonly ids: readonly number[]; readonly pooling: PoolingRule }[],
-  total: number,
-  softLength = 0,
-): TensorData {
+export function poolWeights(rows: readonly PooledRow[], total: number, softLength = 0): TensorData {
   const data = new Float32Array(rows.length * total);
-  rows.forEach(({ ids, pooling }, b) => {
+  rows.forEach(({ ids, pooling, softLength: own = 0 }, b) => {
     const start = b * total + softLength;
     const last = start + ids.length - 1;
     if (pooling === 'mean') data.fill(1 / ids.length, start, last + 1);
-    else data[pooling === 'last' ? last : start] = 1;
+    else if (pooling === 'last') data[last] = 1;
+    // Prompts are padded in front.
+    else data[pooling.startsWith('virtual') ? start - own : start] = 1;
   });
   return { data, shape: [rows.length, total] };
 }

@@ -28,6 +28,14 @@ import { frozenWeights, type Weights } from './weights.ts';
  */
 export type PromptKind = 'prefix' | 'soft' | 'none';
 
+export interface ServingGraphOptions {
+  /**
+   * Whether prompts bring a dense layer with tanh of their own in front of their head, as RoBERTa's
+   * classification models do.
+   */
+  readonly dense?: boolean;
+}
+
 export interface ServingGraph {
   readonly outputs: Outputs;
   /** Input of the first layer and output of every layer, for whoever studies the states. */
@@ -44,6 +52,7 @@ export interface ServingGraph {
  * a pooler), `prompt_index` [B], `head_weight` [N,hidden,C], `head_bias` [N,C]; for `prefix`:
  * each layer's `prefixInput` [B,heads,P,headDim] and `prefix_mask` [B,P] float32; for `soft`: `soft_prompt`
  * [N,P,hidden], T = P+S with the prompt's part of a row's mask in `attention_mask`.
+ * With `dense`: `dense_weight` [N,hidden,hidden], `dense_bias` [N,hidden].
  * Outputs: `pooled_logits` [B,C], `token_logits` [B,T,C].
  *
  * `pool_weights` generalises the pooled row: one-hot for the first or last token, 1/n for a mean.
@@ -52,6 +61,7 @@ export function servingGraph(
   spec: BackboneSpec,
   checkpoint: Checkpoint,
   kind: PromptKind,
+  { dense = false }: ServingGraphOptions = {},
 ): ServingGraph {
   const graph = new Graph();
   const weights = frozenWeights(graph, checkpoint);
@@ -64,7 +74,8 @@ export function servingGraph(
 
   const headWeight = gather(graph.input('head_weight', 'float32', ['N', spec.hidden, 'C']), index);
   const headBias = unsqueeze(gather(graph.input('head_bias', 'float32', ['N', 'C']), index), [1]);
-  const pooled = pool(graph, spec, weights, states, checkpoint.hasPooler);
+  const read = pool(graph, spec, weights, states, checkpoint.hasPooler);
+  const pooled = dense ? ownDense(graph, spec, index, read) : read;
   const pooledLogits = add(matmul(unsqueeze(pooled, [1]), headWeight), headBias);
   return {
     outputs: {
@@ -137,6 +148,14 @@ function pool(
     tanh(linear(weights, 'pooler', raw)),
     raw,
   );
+}
+
+/** [B, hidden]: the pooled states through the dense layer of each row's prompt. */
+function ownDense(graph: Graph, { hidden }: BackboneSpec, index: Value, pooled: Value): Value {
+  const weight = gather(graph.input('dense_weight', 'float32', ['N', hidden, hidden]), index);
+  const bias = gather(graph.input('dense_bias', 'float32', ['N', hidden]), index);
+  const product = reshape(matmul(unsqueeze(pooled, [1]), weight), ['B', hidden]);
+  return tanh(add(product, bias));
 }
 
 export function pooledStates(graph: Graph, spec: BackboneSpec, states: Value): Value {

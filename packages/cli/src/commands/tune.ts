@@ -1,6 +1,6 @@
 /** `polyprompt tune`: from a labelled file to a prompt folder. */
 import { type Backbone, checkPromptLength, openBackbone } from '@polyprompt/backbone';
-import { POOLING_RULES } from '@polyprompt/prompts';
+import { TRAINED_POOLING } from '@polyprompt/prompts';
 import { TASK_NAMES } from '@polyprompt/tasks';
 import {
   type FileCheck,
@@ -82,7 +82,7 @@ export function tuneCommand(): Command {
     .option('--batch-size <n>', 'examples per step', whole(1))
     .option('--seed <n>', 'the same seed and data give the same prompt, byte for byte', whole(0))
     .option('--patience <n>', 'stop after so many evaluations without gain; 0: never', whole(0))
-    .addOption(choice('--pooling <rule>', 'which states the head reads', POOLING_RULES))
+    .addOption(choice('--pooling <rule>', 'which states the head reads', TRAINED_POOLING))
     .option('--dropout <share>', 'dropout on the prefix', decimal)
     .option('--reparameterise <width>', 'compute the prompt by a network while training', whole(1))
     .option(
