@@ -1,6 +1,6 @@
 /**
  * Inputs to predict for, from options, files and pipes, all through the validator of the task. JSONL and
- * plain text are read row by row, so their size does not matter; CSV and TSV are read whole.
+ * plain text are read row by row, so their size does not matter; other formats are read whole.
  */
 import { isUtf8 } from 'node:buffer';
 import { createReadStream, statSync } from 'node:fs';
@@ -16,7 +16,7 @@ import {
 import { CliError } from './errors.ts';
 import { lineBlocks, linesOf } from './lines.ts';
 
-export const INPUT_FORMATS = ['jsonl', 'csv', 'tsv', 'text'] as const;
+export const INPUT_FORMATS = ['jsonl', 'csv', 'tsv', 'conll', 'text'] as const;
 export type InputFormat = (typeof INPUT_FORMATS)[number];
 
 /** One row: what to predict for, or why that is impossible. */
@@ -49,7 +49,7 @@ export async function* readItems<T extends TaskTypes>(
   const chunks = path === '-' ? stdin : openFile(path);
   const known = format ?? formatOfName(path);
   let found = 0;
-  for await (const items of known === 'csv' || known === 'tsv'
+  for await (const items of known === 'csv' || known === 'tsv' || known === 'conll'
     ? delimitedItems(task, chunks, name, known)
     : streamedItems(task, chunks, name, known)) {
     found += items.length;
@@ -88,6 +88,12 @@ function formatOfName(path: string): InputFormat | undefined {
     case 'tsv':
     case 'tab':
       return 'tsv';
+    case 'conll':
+    case 'conllu':
+    case 'bio':
+    case 'iob':
+    case 'iob2':
+      return 'conll';
     case 'txt':
       return 'text';
     default:

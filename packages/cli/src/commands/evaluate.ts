@@ -155,26 +155,27 @@ function asText(
   { details }: Options,
 ): string {
   const shown = files.length > 1 ? [...files, overall] : files;
+  const metrics = view.metrics(overall);
   const rows = shown.flatMap((scores) => {
     const { file } = scores;
     // Scores of all files together are one line; their languages are in the lines of the files.
-    if (scores === overall) return [row(view, file, '', scores)];
+    if (scores === overall) return [row(metrics, file, '', scores)];
     const languages = Object.entries(scores.languages);
     const [only] = languages;
-    if (languages.length < 2) return [row(view, file, only?.[0] ?? '', scores)];
+    if (languages.length < 2) return [row(metrics, file, only?.[0] ?? '', scores)];
     return [
-      ...languages.map(([language, part]) => row(view, file, language, part)),
-      row(view, file, 'all', scores),
+      ...languages.map(([language, part]) => row(metrics, file, language, part)),
+      row(metrics, file, 'all', scores),
     ];
   });
-  const head = ['file', 'language', 'examples', ...view.metrics];
+  const head = ['file', 'language', 'examples', ...metrics];
   const tables = [table(head, rows, `ll${'r'.repeat(head.length - 2)}`)];
   if (details) tables.push(...shown.map((scores) => view.details(scores.file, scores)));
   return tables.join('\n\n');
 }
 
 function row(
-  { metrics: shown }: View,
+  shown: readonly string[],
   file: string,
   language: string,
   { examples, metrics }: Scores,

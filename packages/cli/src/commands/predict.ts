@@ -1,6 +1,6 @@
 /** `polyprompt predict`: one JSON line per input, in their order. */
 import { once } from 'node:events';
-import type { DatasetIssue } from '@polyprompt/tasks';
+import { AGGREGATIONS, type DatasetIssue, OFFSET_UNITS } from '@polyprompt/tasks';
 import { answerInputs, DEFAULT_BATCH_TOKENS, tokenLimit } from '@polyprompt/tuning';
 import { Command, Option } from 'commander';
 import { CliError } from '../errors.ts';
@@ -31,14 +31,18 @@ type View = ReturnType<typeof viewOf>;
 
 export function predictCommand(): Command {
   const command = new Command('predict')
-    .description('Classify texts: one line of JSON per text, in their order.')
+    .description('Answer texts: one line of JSON per text, in their order.')
     .requiredOption('--prompt <dir>', 'folder that "polyprompt tune" wrote')
     .option('--backbone <dir>', 'model folder (default: that of the prompt, where it is at hand)')
-    .option('--text <text...>', 'texts to classify')
+    .option('--text <text...>', 'texts to classify or to tag')
     .option('--text-pair <text...>', 'second texts, one for each --text')
     .option('--file <file>', 'JSONL, CSV, TSV or one text per line; "-" reads standard input')
     .addOption(new Option('--format <format>', 'format of the file').choices(INPUT_FORMATS))
     .option('--top-k <n>', 'only the best labels (default: all)', whole(1))
+    .addOption(new Option('--aggregation <how>', 'how words become entities').choices(AGGREGATIONS))
+    .option('--ignore-labels <label...>', 'labels to leave out of the entities (default: O)')
+    .option('--stride <n>', 'tokens that the windows of a long text share', whole(0))
+    .addOption(new Option('--offset-unit <unit>', 'what offsets count').choices(OFFSET_UNITS))
     .option('--batch-tokens <n>', 'tokens computed at once', whole(1), DEFAULT_BATCH_TOKENS);
   return withDevice(withLimits(command))
     .addHelpText(

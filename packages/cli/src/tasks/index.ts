@@ -2,10 +2,12 @@
 import type { TaskName, TaskTypes } from '@polyprompt/tasks';
 import { CliError } from '../errors.ts';
 import { textClassificationView } from './text-classification.ts';
+import { tokenClassificationView } from './token-classification.ts';
 import type { TaskOptions, TaskView } from './view.ts';
 
 const VIEWS: Partial<Record<TaskName, unknown>> = {
   'text-classification': textClassificationView,
+  'token-classification': tokenClassificationView,
 };
 
 /** @throws CliError `bad_input` for a prompt of a task that this release does not have */

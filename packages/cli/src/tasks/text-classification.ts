@@ -23,7 +23,7 @@ export const textClassificationView: TaskView<TextClassificationTypes> = {
       scores: scores.slice(0, topK),
     };
   },
-  metrics: ['accuracy', 'f1_macro'],
+  metrics: () => ['accuracy', 'f1_macro'],
   unknownLabels: ({ perLabel }, labels) => perLabel.slice(labels.length).map(({ label }) => label),
   details: (title, evaluation) =>
     `${labelTable(title, evaluation)}\n${confusion(title, evaluation)}`,

@@ -1,11 +1,15 @@
 /** How the command line shows a task: what its options mean, what a line of answers and a table hold. */
-import type { LabelScore, Task, TaskTypes } from '@polyprompt/tasks';
+import type { Aggregation, LabelScore, OffsetUnit, Task, TaskTypes } from '@polyprompt/tasks';
 
 /** The options of `predict` that belong to some tasks and not to others. */
 export interface TaskOptions {
   readonly text?: readonly string[];
   readonly textPair?: readonly string[];
   readonly topK?: number;
+  readonly aggregation?: Aggregation;
+  readonly ignoreLabels?: readonly string[];
+  readonly stride?: number;
+  readonly offsetUnit?: OffsetUnit;
 }
 
 /** Those of them that bring inputs, in place of a file. */
@@ -25,7 +29,7 @@ export interface TaskView<T extends TaskTypes> {
   /** What the line of an answer says, the number of the line aside. */
   line(input: T['input'], answer: T['answer'], options: TaskOptions): object;
   /** The metrics in the table of scores. */
-  readonly metrics: readonly string[];
+  metrics(evaluation: T['evaluation']): readonly string[];
   /** Labels of the data that the prompt does not know. */
   unknownLabels(evaluation: T['evaluation'], labels: readonly string[]): readonly string[];
   /** Tables that say more than the metrics. */
