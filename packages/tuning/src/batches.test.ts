@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { epochBatches, withinBudget } from './batches.ts';
+import { byLength, epochBatches, withinBudget } from './batches.ts';
 
 const lengths = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 400 });
 
@@ -43,6 +43,27 @@ describe('withinBudget', () => {
         for (const group of groups) {
           const padded = group.length * Math.max(...group.map(({ ids }) => ids.length));
           expect(group.length === 1 || padded <= budget).toBe(true);
+        }
+      }),
+    );
+  });
+});
+
+describe('byLength', () => {
+  it('keeps every row, within the budget, with little padding in each group', () => {
+    fc.assert(
+      fc.property(lengths, fc.integer({ min: 16, max: 5000 }), (all, budget) => {
+        const rows = all.map((length, at) => ({ at, ids: new Array<number>(length) }));
+        const groups = byLength(rows, budget);
+        expect(groups.flatMap((group) => group.map(({ at }) => at)).sort((a, b) => a - b)).toEqual(
+          all.map((_, i) => i),
+        );
+        for (const group of groups) {
+          const sizes = group.map(({ ids }) => ids.length);
+          const longest = Math.max(...sizes);
+          if (group.length > 1) expect(longest * group.length).toBeLessThanOrEqual(budget);
+          const padding = sizes.reduce((sum, size) => sum + longest - size, 0);
+          expect(padding).toBeLessThanOrEqual(128);
         }
       }),
     );

@@ -25,6 +25,39 @@ export function epochBatches(
   return permutation(batches.length, random).map((i) => batches[i]!);
 }
 
+/** A run of the graph costs about as much as this much padding. */
+const PIECE_TOKENS = 128;
+
+/**
+ * Cuts rows of several prompts, each with lengths of its own, into groups of like lengths: within
+ * `maxTokens`, and so that the padding saved is worth one more run of the graph.
+ */
+export function byLength<T extends { readonly ids: readonly number[] }>(
+  rows: readonly T[],
+  maxTokens: number,
+): T[][] {
+  const sorted = rows
+    .map((row, i) => ({ row, i }))
+    .sort((a, b) => b.row.ids.length - a.row.ids.length || a.i - b.i)
+    .map(({ row }) => row);
+  return withinBudget(sorted, maxTokens).flatMap((group) => {
+    const pieces: T[][] = [];
+    let piece: T[] = [];
+    let padding = 0;
+    for (const row of group) {
+      padding += (piece[0] ?? row).ids.length - row.ids.length;
+      if (padding > PIECE_TOKENS) {
+        pieces.push(piece);
+        piece = [];
+        padding = 0;
+      }
+      piece.push(row);
+    }
+    pieces.push(piece);
+    return pieces;
+  });
+}
+
 /**
  * Cuts rows into consecutive groups whose padded size (rows x longest) stays within `maxTokens`; a
  * single longer row is a group of its own.

@@ -99,7 +99,8 @@ export async function prepareData(
   return {
     task,
     labels,
-    train: trainRows.features.map(toRow),
+    // Where tokens are matters for answers alone; of large training files it is most of the memory.
+    train: trainRows.features.map(toRow).map(({ spans, context, ...row }) => row),
     dev: devRows.features.map(toRow),
     devExamples: measured,
     languages: Object.keys(train.report.languages).filter(

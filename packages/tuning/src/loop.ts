@@ -3,7 +3,7 @@
  * rows around the frozen backbone, each row with its own prompt. Dev evaluation, events, checkpoints
  * and the wish to stop are each job's own.
  */
-import { withinBudget } from './batches.ts';
+import { byLength, withinBudget } from './batches.ts';
 import { type Evaluated, type Identity, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { TuningError } from './errors.ts';
 import type { FileCheck } from './file-check.ts';
@@ -269,15 +269,15 @@ async function gradientsOf(
   const rows = batches.flatMap((batch, of) =>
     batch.rows.map((row, at) => ({ of, at, ids: row.ids })),
   );
+  const pieces =
+    batches.length === 1 ? withinBudget(rows, tokenBudget) : byLength(rows, tokenBudget);
   const sums = batches.map(() => ({ loss: 0, gradients: null as Float32Array[] | null }));
-  for (const piece of withinBudget(rows, tokenBudget)) {
+  for (const piece of pieces) {
     const parts = batches.flatMap((_, of) => {
-      const own = piece.filter((row) => row.of === of);
-      return own.length > 0 ? [{ of, from: own[0]!.at, to: own.at(-1)!.at + 1 }] : [];
+      const own = piece.filter((row) => row.of === of).map(({ at }) => at);
+      return own.length > 0 ? [{ of, own }] : [];
     });
-    const results = await model.gradients(
-      parts.map(({ of, from, to }) => cut(batches[of]!, from, to)),
-    );
+    const results = await model.gradients(parts.map(({ of, own }) => cut(batches[of]!, own)));
     parts.forEach(({ of }, i) => {
       const sum = sums[of]!;
       sum.loss += results[i]!.loss;
@@ -289,15 +289,14 @@ async function gradientsOf(
   return sums.map(({ loss, gradients }) => ({ loss, gradients: gradients! }));
 }
 
-/** Rows `from` (inclusive) to `to` (exclusive) of a batch. */
-function cut({ prompt, rows, weight, headDropout }: Batch, from: number, to: number): Share {
+/** The rows of a batch at these places. */
+function cut({ prompt, rows, weight, headDropout }: Batch, at: readonly number[]): Share {
   const width = headDropout.length / rows.length;
-  return {
-    prompt,
-    weight,
-    rows: rows.slice(from, to),
-    headDropout: headDropout.subarray(from * width, to * width),
-  };
+  const own = new Float32Array(at.length * width);
+  at.forEach((row, i) => {
+    own.set(headDropout.subarray(row * width, (row + 1) * width), i * width);
+  });
+  return { prompt, weight, rows: at.map((row) => rows[row]!), headDropout: own };
 }
 
 function addInto(sum: Float32Array, values: Float32Array): void {
