@@ -43,19 +43,21 @@ export async function startService(
   const server = await listen(gate, config.host, config.port);
   const cleanUp = new AsyncDisposableStack();
   try {
-    const state = await openState(config, onFatal);
-    cleanUp.defer(() => state.close());
-    const { registry } = state;
-    phases.lap('state');
+    // The store opens while the backbone loads; only one that is not on this machine waits for it.
+    const opening = openState(config, onFatal);
+    cleanUp.defer(async () => (await opening.catch(() => undefined))?.close());
+    const registryOf = async () => (await opening).registry;
     const backbone = await findBackbone(config.backbone, {
       folder: join(config.home, 'backbones'),
-      stored: registry.backbones,
+      stored: {
+        fetch: async (id, options) => (await registryOf()).backbones.fetch(id, options),
+      },
     });
     const { deadlineMs, pendingInputs, tenantInputs, cacheBytes, device, threads } = config;
     const engine = createEngine({
       backboneDir: backbone.dir,
       backbone,
-      load: promptLoader(registry),
+      load: async (key) => promptLoader(await registryOf())(key),
       device,
       limits: { deadlineMs, pendingInputs, tenantInputs, cacheBytes },
       ...(threads !== undefined && { threads }),
@@ -65,7 +67,12 @@ export async function startService(
     const closing = new AbortController();
     const metrics = new Metrics();
     collectDefaultMetrics({ register: metrics });
-    const [served] = await Promise.all([describeBackbone(backbone), engine.ready()]);
+    const [state, served] = await Promise.all([
+      opening,
+      describeBackbone(backbone),
+      engine.ready(),
+    ]);
+    const { registry } = state;
     phases.lap('backbone');
     const app = createApp({
       registry,

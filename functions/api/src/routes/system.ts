@@ -16,9 +16,10 @@ export function systemHandlers(
     const { id, fingerprint } = backbone;
     return { status: 'ready' as const, backbone: { id, fingerprint } };
   };
-  const document = openApiDocument(version);
-  const page = docsPage(document);
-  const json = JSON.stringify(document);
+  // Made when somebody reads it: few processes are asked, and all of them start.
+  const document = once(() => openApiDocument(version));
+  const page = once(() => docsPage(document()));
+  const json = once(() => JSON.stringify(document()));
   return {
     health: async () => ({ status: 'ok', version }),
     ready,
@@ -30,12 +31,20 @@ export function systemHandlers(
       version,
     }),
     metrics: async () => respond(await metrics.metrics(), metrics.contentType),
-    openapi: async () => respond(json, 'application/json'),
+    openapi: async () => respond(json(), 'application/json'),
     docs: async () =>
-      respond(page, 'text/html; charset=utf-8', { 'content-security-policy': PAGE_POLICY }),
+      respond(page(), 'text/html; charset=utf-8', { 'content-security-policy': PAGE_POLICY }),
   };
 }
 
 function respond(body: string, type: string, headers: Record<string, string> = {}): Response {
   return new Response(body, { headers: { 'content-type': type, ...headers } });
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
