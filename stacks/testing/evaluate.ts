@@ -1,17 +1,18 @@
 /**
- * Runs the real sst.config.ts with SST's real components against Pulumi's mocked engine, and prints every
- * resource that they register, as JSON. No network, no account, no Pulumi.
+ * Runs the real sst.config.ts with SST's real components against Pulumi's mocked engine, and gives every
+ * resource that they register. No network, no account, no Pulumi.
  *
- *     node stacks/testing/evaluate.ts STAGE [MUTATION]
+ *     node stacks/testing/evaluate.ts STAGE     prints them as JSON
  *
- * A mutation, `{"file","from","to"}` as JSON, changes the text of one file of stacks/ on the way in: for
- * tests of the tests. Pulumi's runtime is process-wide, hence a process per evaluation.
+ * As a child process (evaluation.ts) it answers one request after the other, since loading Pulumi takes
+ * longer than using it. Its runtime is process-wide, so a program that fails spoils the process.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { Plugin } from 'esbuild';
 import type { App, Evaluation, Mutation, Resource } from './evaluation.ts';
@@ -45,7 +46,16 @@ interface Program {
 async function evaluate(stage: string, mutation: Mutation | undefined): Promise<Evaluation> {
   // Inside of the platform, so that the bundle finds the packages there.
   const work = mkdtempSync(join(PLATFORM, 'mock-'));
-  process.once('exit', () => rmSync(work, { recursive: true, force: true }));
+  try {
+    return await evaluateIn(work, stage, mutation);
+  } finally {
+    // The program has made its project the current folder.
+    process.chdir(ROOT);
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+async function evaluateIn(work: string, stage: string, mutation: Mutation | undefined) {
   const server = await startCli(work);
   process.env.SST_SERVER = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   process.env.SST_SECRET_AdminKey = 'key-of-the-tests';
@@ -56,7 +66,8 @@ async function evaluate(stage: string, mutation: Mutation | undefined): Promise<
     {
       newResource(args: Omit<Resource, 'id'>) {
         const made = create(args);
-        resources.push({ type: args.type, name: args.name, id: made.id, inputs: args.inputs });
+        const inputs = unwrapped(args.inputs);
+        resources.push({ type: args.type, name: args.name, id: made.id, inputs });
         return made;
       },
       call: answer,
@@ -71,8 +82,23 @@ async function evaluate(stage: string, mutation: Mutation | undefined): Promise<
     outputs[name] = pulumi.Output.isInstance(value) ? await value.promise() : value;
   // Waits for what is still being registered.
   await pulumi.runtime.disconnect();
+  // What the answers to that set off may still fail.
+  for (let turn = 0; turn < 20; turn++) await nextTurn();
   server.close();
   return { app, resources, outputs };
+}
+
+/** Key of the objects that hold a secret on its way to the engine, and what says so. */
+const SIGNATURE = '4dabf18193072939515e22adb298388d';
+const SECRET = '1b47061264138c4ac30d75fd1eb44270';
+
+/** With secrets as they are. */
+function unwrapped(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(unwrapped);
+  if (typeof value !== 'object' || value === null) return value;
+  const object = value as Readonly<Record<string, unknown>>;
+  if (object[SIGNATURE] === SECRET) return unwrapped(object.value);
+  return Object.fromEntries(Object.entries(object).map(([key, inner]) => [key, unwrapped(inner)]));
 }
 
 /** One bundle: SST's globals, then the configuration. */
@@ -115,7 +141,7 @@ async function load(work: string, stage: string, mutation: Mutation | undefined)
     format: 'esm',
     platform: 'node',
     packages: 'external',
-    logLevel: 'error',
+    logLevel: 'silent',
     outfile,
     plugins: mutation === undefined ? [] : [mutating(mutation)],
   });
@@ -170,13 +196,16 @@ async function startCli(work: string) {
   return server;
 }
 
-process.on('unhandledRejection', (error) => {
-  // An apply() that throws must not leave a partial answer.
-  console.error(error);
-  process.exit(1);
-});
-
-const [stage = 'checks', mutation] = process.argv.slice(2);
-const evaluation = await evaluate(stage, mutation ? JSON.parse(mutation) : undefined);
-writeFileSync(1, JSON.stringify(evaluation));
-process.exit(0);
+if (process.send === undefined) {
+  // What apply() throws comes as an unhandled rejection, which ends the process.
+  process.stdout.write(JSON.stringify(await evaluate(process.argv[2] ?? 'somebody', undefined)));
+} else {
+  const fail = (error: unknown) => {
+    process.send!({ error: error instanceof Error ? error.message : String(error) });
+    process.disconnect();
+  };
+  process.on('unhandledRejection', fail);
+  process.on('message', ({ stage, mutation }: { stage: string; mutation?: Mutation }) => {
+    evaluate(stage, mutation).then((evaluation) => process.send!({ evaluation }), fail);
+  });
+}

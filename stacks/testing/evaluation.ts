@@ -1,7 +1,6 @@
 /** What an evaluation of the stacks gives; see evaluate.ts. */
-import { execFile } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
 export interface App {
   name: string;
@@ -98,13 +97,29 @@ function short(arn: string): string {
   return arn.replace(/^arn:aws:(\w+):[\w-]*:\d*:/, '$1:');
 }
 
-/** Evaluates a stage in a process of its own. */
-export async function evaluated(stage: string, mutation?: Mutation): Promise<Stack> {
-  const script = join(import.meta.dirname, 'evaluate.ts');
-  const args = [script, stage, ...(mutation ? [JSON.stringify(mutation)] : [])];
-  const { stdout } = await promisify(execFile)(process.execPath, args, {
-    maxBuffer: 64 * 1024 ** 2,
-    env: { ...process.env, AWS_EC2_METADATA_DISABLED: 'true' },
-  });
-  return new Stack(JSON.parse(stdout) as Evaluation);
+/** Evaluates stages in a process of its own, one after the other. */
+export class Evaluator {
+  #child: ChildProcess | undefined;
+
+  /** @param mutation for tests of the tests @throws what the program threw */
+  async evaluate(stage: string, mutation?: Mutation): Promise<Stack> {
+    this.#child ??= fork(join(import.meta.dirname, 'evaluate.ts'), {
+      env: { ...process.env, AWS_EC2_METADATA_DISABLED: 'true' },
+    });
+    const child = this.#child;
+    child.send({ stage, mutation });
+    const answer = await new Promise<{ evaluation?: Evaluation; error?: string }>((resolve) => {
+      child.once('message', (message) => resolve(message as { evaluation: Evaluation }));
+      child.once('exit', (code) => resolve({ error: `the evaluation ended with ${code}` }));
+    });
+    child.removeAllListeners();
+    if (answer.evaluation !== undefined) return new Stack(answer.evaluation);
+    this.close();
+    throw new Error(answer.error);
+  }
+
+  close(): void {
+    this.#child?.kill();
+    this.#child = undefined;
+  }
 }
