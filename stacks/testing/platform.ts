@@ -32,6 +32,7 @@ function install(): number {
   if (platformMissing() === undefined) return 0;
   rmSync(DONE, { force: true });
   process.stdout.write('installing SST’s components under .sst/platform, about a minute\n');
+  const registry = process.env.npm_config_registry;
   const run = spawnSync(join(ROOT, 'node_modules/.bin/sst'), ['install', '--stage', 'checks'], {
     cwd: ROOT,
     encoding: 'utf8',
@@ -42,6 +43,8 @@ function install(): number {
       SST_SKIP_DEPENDENCY_CHECK: '1',
       SST_NO_BUN: '1',
       SST_TELEMETRY_DISABLED: '1',
+      // npm tells its scripts which registry it uses; SST looks elsewhere.
+      ...(registry ? { NPM_REGISTRY: registry } : {}),
       AWS_EC2_METADATA_DISABLED: 'true',
       // Where it would keep programs that it downloads.
       XDG_CONFIG_HOME: join(ROOT, '.sst/config'),

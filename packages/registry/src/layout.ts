@@ -26,8 +26,8 @@ export const SWEEP_KEY = 'sweep.json';
 export const requestKey = (tenant: string, request: string) =>
   `${requestFolder(tenant)}${createHash('sha256').update(request).digest('hex')}.json`;
 
-/** Prefix of the training states of a job. */
-export const statesOf = (tenant: string, jobId: string) => `${jobKeys(tenant, jobId).checkpoint}.`;
+/** Folder of the training states of a job. */
+export const statesOf = (tenant: string, jobId: string) => jobKeys(tenant, jobId).checkpoints;
 
 /** Training state saved under one lease; see `JobHandle.saveState`. */
 export const stateKey = (tenant: string, jobId: string, fence: number) =>

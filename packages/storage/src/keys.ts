@@ -52,7 +52,7 @@ export function fileKeys(tenant: string, id: string) {
   return { folder, document: `${folder}file.json`, content: `${folder}content` };
 }
 
-/** `tenants/<t>/jobs/<id>/{job.json,lease.json,events/<seq>,checkpoint,best}` */
+/** `tenants/<t>/jobs/<id>/{job.json,lease.json,events/<seq>}` and `checkpoints/<t>/<id>/` */
 export function jobKeys(tenant: string, id: string) {
   const folder = `${folders.jobs(tenant)}${segment('job id', id)}/`;
   const events = `${folder}events/`;
@@ -63,8 +63,8 @@ export function jobKeys(tenant: string, id: string) {
     events,
     event: (sequence: number) =>
       `${events}${positive('event number', sequence).padStart(SEQUENCE_DIGITS, '0')}`,
-    checkpoint: `${folder}checkpoint`,
-    best: `${folder}best`,
+    /** Apart from the rest: stores can be told by prefix alone what to forget sooner. */
+    checkpoints: `checkpoints/${tenant}/${id}/`,
   };
 }
 

@@ -175,7 +175,7 @@ describe('a worker that stood still', () => {
     await heir.validated();
     await heir.finish({ status: 'succeeded', result: RESULT });
     expect((await jobs.get('acme', job.id)).status).toBe('succeeded');
-    expect(await all(storage.list(jobKeys('acme', job.id).checkpoint))).toEqual([]);
+    expect(await all(storage.list(jobKeys('acme', job.id).checkpoints))).toEqual([]);
   });
 
   it('is told as soon as it moves again', async () => {
