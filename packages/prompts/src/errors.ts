@@ -7,7 +7,13 @@ export type PromptErrorCode =
   | 'bad_prompt'
   | 'bad_card'
   | 'not_finite'
-  | 'wrong_backbone';
+  | 'wrong_backbone'
+  /** Files of a PEFT adapter that do not fit together. */
+  | 'bad_adapter'
+  /** A PEFT adapter that is sound, but of a kind that is not read. */
+  | 'unsupported_adapter'
+  /** A prompt that PEFT has no form for. */
+  | 'not_exportable';
 
 /** The error type of this package. */
 export class PromptError extends Error {

@@ -18,7 +18,8 @@ export type { PromptErrorCode } from './errors.ts';
 export { PromptError } from './errors.ts';
 export type { PackedPrompt, PromptVersion, ReadOptions } from './folder.ts';
 export { packPrompt, readPrompt, unpackPrompt, verifyPrompt, writePrompt } from './folder.ts';
-export type { Prompt, PromptSettings, Tensor } from './prompt.ts';
+export * from './peft/index.ts';
+export type { PoolingRule, Prompt, PromptSettings, Tensor } from './prompt.ts';
 export {
   checkPrompt,
   METHODS,

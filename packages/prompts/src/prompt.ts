@@ -17,6 +17,7 @@ export const POOLING_RULES = [
   'virtual',
   'virtual-pooler',
 ] as const;
+export type PoolingRule = (typeof POOLING_RULES)[number];
 
 /** What training offers; the others are those of imported prompts. */
 export const TRAINED_POOLING = ['first', 'pooler', 'mean', 'last'] as const;
