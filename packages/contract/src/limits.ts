@@ -16,6 +16,8 @@ export const LIMITS = {
   inputs: 128,
   /** One text, in UTF-16 code units; the backbone's limit in tokens is usually reached first. */
   textLength: 100_000,
+  /** Words of a text that comes split into them. */
+  textTokens: 50_000,
   /** Classes or answers asked for by `top_k`. */
   topK: 1000,
   candidateLabels: 100,
@@ -35,6 +37,8 @@ export const LIMITS = {
   suffixLength: 64,
   epochs: 50,
   batchSize: 256,
+  /** Width of the network that computes a prompt. */
+  reparameterisation: 8192,
   promptLength: 512,
   seed: 2_147_483_647,
 

@@ -2,12 +2,14 @@
 import { ApiError, InferenceRequest, validate } from '@polyprompt/contract';
 import type { TaskTypes } from '@polyprompt/tasks';
 import { textClassificationWire } from './text-classification.ts';
+import { tokenClassificationWire } from './token-classification.ts';
 import type { TaskCall, WireTask } from './wire-task.ts';
 import { zeroShotWire } from './zero-shot.ts';
 
 // A body is read as what its task says; the adapters check no less than their schemas.
 const BY_TASK: Readonly<Record<string, AnyWire>> = {
   'text-classification': textClassificationWire as AnyWire,
+  'token-classification': tokenClassificationWire as AnyWire,
 };
 type AnyWire = WireTask<TaskTypes, unknown>;
 

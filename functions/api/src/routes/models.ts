@@ -1,7 +1,7 @@
 /** Inference, on Hugging Face's wire. */
 import { ApiError, formatPromptId } from '@polyprompt/contract';
 import { ServingError } from '@polyprompt/serving';
-import { type TaskName, type TaskTypes, taskOf } from '@polyprompt/tasks';
+import { TaskError, type TaskName, type TaskTypes, taskOf } from '@polyprompt/tasks';
 import type { Call, Handlers } from '../call.ts';
 import type { AppDeps } from '../deps.ts';
 import { customAttributes } from '../http/custom-attributes.ts';
@@ -40,7 +40,7 @@ export function inferenceHandlers(
         signal,
       })
       .catch((error) => {
-        throw nameInput(error, call);
+        throw explain(error, call);
       });
     const { answers, tokens, timing, truncated } = result;
     registry.usage.record(caller.tenant, pinned.name, { requests: 1, tokens });
@@ -84,8 +84,11 @@ function none(): never {
   );
 }
 
-/** A text that is too long, by its place in the body. */
-function nameInput(error: unknown, { inputName }: TaskCall<TaskTypes>): unknown {
+/** What the client can correct, by its place in the body. */
+function explain(error: unknown, { inputName }: TaskCall<TaskTypes>): unknown {
+  if (error instanceof TaskError && error.code === 'bad_option') {
+    return ApiError.unprocessable('invalid_value', error.message, 'parameters');
+  }
   const [first] = (error instanceof ServingError && error.tooLong) || [];
   if (!first) return error;
   const place = inputName(first.input);

@@ -38,13 +38,23 @@ export const TextClassificationRequest = z
   })
   .meta({ id: 'TextClassificationRequest' });
 
+export const TokenizedText = z
+  .object({ tokens: z.array(Text).min(1).max(LIMITS.textTokens) })
+  .meta({
+    id: 'TokenizedText',
+    description: 'Words that are split already; offsets count them as joined by single spaces.',
+  });
+
 export const TokenClassificationRequest = z
   .object({
-    inputs: oneOrMany(Text),
+    inputs: oneOrMany(z.union([Text, TokenizedText])),
     parameters: z
       .object({
-        aggregation_strategy: z.enum(['none', 'simple', 'first', 'average', 'max']).nullish(),
-        ignore_labels: z.array(z.string()).nullish(),
+        aggregation_strategy: z
+          .enum(['none', 'simple', 'first', 'average', 'max'])
+          .nullish()
+          .describe('How words become entities, simple unless given; none lists tokens.'),
+        ignore_labels: z.array(z.string()).nullish().describe('Only O unless given.'),
         stride: z.int().nonnegative().nullish().describe('Tokens that neighbouring windows share.'),
         offset_unit: OffsetUnit.nullish(),
       })

@@ -2,6 +2,7 @@
 // context; in the others its `wordIds` entry is null. So every token counts once, and neither training
 // nor answers need to know that there were windows.
 
+import { TaskError } from '../errors.ts';
 import type { EncodedInputs, Encoder, Piece, TokenEncoding, TokenLimits } from '../task.ts';
 import type { TaggingInput, TaggingOptions } from './types.ts';
 import { wordsOf } from './words.ts';
@@ -20,6 +21,7 @@ export async function encodeTagged(
   return { pieces: await encodeWords(inputs, words, encoder, limits, options), overruns: [] };
 }
 
+/** @throws TaskError `bad_option` for a stride that windows cannot have */
 export async function encodeWords<Item>(
   items: readonly Item[],
   wordsOfItem: (item: Item) => readonly string[],
@@ -27,6 +29,13 @@ export async function encodeWords<Item>(
   { maxTokens, causal = false }: TokenLimits,
   { stride }: TaggingOptions = {},
 ): Promise<Piece[]> {
+  const most = Math.floor(maxTokens / 2);
+  if (stride !== undefined && (!Number.isSafeInteger(stride) || stride < 0 || stride > most)) {
+    throw new TaskError(
+      'bad_option',
+      `stride is ${stride}; windows of ${maxTokens} tokens can share from 0 to ${most}`,
+    );
+  }
   const pieces: Piece[] = [];
   const window = { truncateTo: maxTokens, stride: stride ?? Math.floor(maxTokens / 4) };
   for (let start = 0; start < items.length; start += BATCH) {
