@@ -108,7 +108,7 @@ describe('errors', () => {
         /no prompt name/,
         () => huggingFace(secret, 'Topics').textClassification({ inputs: 'x' }),
       ],
-      [422, /at least 1 characters/, () => topics.textClassification({ inputs: '' })],
+      [422, /inputs: must not be empty/, () => topics.textClassification({ inputs: '' })],
       [
         422,
         /tokens, the limit is/,

@@ -235,7 +235,7 @@ describe('errors', () => {
   it('have class, code, message and request id', async () => {
     const unknown = await failure(() => client.models.retrieve('none'));
     expect(unknown.error).toBeInstanceOf(OpenAI.NotFoundError);
-    expect(unknown.message).toBe('404 no prompt "none"');
+    expect(unknown.message).toBe('404 no prompt "none"; GET /v1/prompts lists those of this key');
     expect(unknown.requestID).toMatch(/^req-/);
     const weak = openai(await key('acme', 'infer'));
     const forbidden = await failure(() => weak.files.list());

@@ -26,12 +26,12 @@ describe('the application', () => {
   it('answers unknown routes in the words of the family', async () => {
     const wanted = { status: 404, schema: OpenAiError };
     expect((await ask(wanted, admin, 'POST', '/v1/file')).error).toMatchObject({
-      message: 'no route POST /v1/file; see /openapi.json',
+      message: 'no route POST /v1/file; GET /openapi.json lists all',
       code: 'route.not_found',
     });
     const other = { status: 404, schema: HuggingFaceError };
     expect(await ask(other, admin, 'GET', '/models/topics')).toEqual({
-      error: 'no route GET /models/topics; see /openapi.json',
+      error: 'no route GET /models/topics; this path takes POST',
     });
   });
 

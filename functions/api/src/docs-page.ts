@@ -3,6 +3,8 @@
  * that it works without a network and under a strict content policy.
  */
 
+import { html, phrase, type Schema, schemaHtml } from './docs-schema.ts';
+
 interface Operation {
   readonly operationId: string;
   readonly tags: readonly string[];
@@ -23,7 +25,6 @@ interface Parameter {
 }
 
 type Content = Readonly<Record<string, { readonly schema?: Schema }>>;
-type Schema = Readonly<Record<string, unknown>>;
 
 /** The parts that the page reads of a document that `openApiDocument` made. */
 interface Document {
@@ -36,14 +37,20 @@ interface Document {
 const STYLE = `
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { margin: 2rem auto; padding: 0 1rem; max-width: 60rem; }
+nav { position: sticky; top: 0; padding: 0.5rem 0; background: Canvas; border-bottom: 1px solid #8884; }
+nav a { margin-right: 1rem; }
+h2 { margin-top: 2.5rem; scroll-margin-top: 3rem; }
 code, pre { font: 0.875em/1.5 ui-monospace, monospace; }
 pre { padding: 0.75rem; overflow-x: auto; background: #8881; border-radius: 0.25rem; }
-details { margin: 0.25rem 0; padding: 0.25rem 0.75rem; border-left: 3px solid #8884; }
+details { margin: 0.25rem 0; padding: 0.25rem 0.75rem; border-left: 3px solid #8884; scroll-margin-top: 3rem; }
 details[open] { border-color: #07c; }
+details > div { scroll-margin-top: 5rem; overflow-x: auto; }
 summary { cursor: pointer; }
 summary b { display: inline-block; width: 4.5rem; }
-table { border-collapse: collapse; } td { padding: 0.125rem 1rem 0.125rem 0; vertical-align: top; }
-h2 { margin-top: 2.5rem; }
+summary span { opacity: 0.75; margin-left: 0.5rem; }
+table { border-collapse: collapse; }
+td { padding: 0.25rem 1rem 0.25rem 0; vertical-align: top; border-bottom: 1px solid #8882; }
+td:first-child { white-space: nowrap; }
 `;
 
 /** @param source the document as `openApiDocument` made it */
@@ -56,22 +63,34 @@ export function docsPage(source: Record<string, unknown>): string {
   const sections = tags.map(({ name, description }) => {
     const own = operations.filter(({ operation }) => operation.tags.includes(name));
     const items = own.map(({ path, method, operation }) => operationHtml(path, method, operation));
-    return `<section><h2>${html(name)}</h2><p>${html(description)}</p>${items.join('')}</section>`;
+    return `<section><h2 id="${sectionId(name)}">${html(name)}</h2><p>${html(description)}</p>${items.join('')}</section>`;
   });
+  // The target of a link is inside: only then do browsers open what is folded around it.
   const schemas = Object.entries(components.schemas).map(
     ([name, schema]) =>
-      `<details id="${html(name)}"><summary><code>${html(name)}</code></summary>${pre(schema)}</details>`,
+      `<details><summary><code>${html(name)}</code></summary><div id="${html(name)}">${schemaHtml(schema)}</div></details>`,
   );
   const title = `${html(info.title)} ${html(info.version)}`;
+  const sectionIds = [...tags.map(({ name }) => name), 'Schemas'];
+  const links = sectionIds.map((name) => `<a href="#${sectionId(name)}">${html(name)}</a>`);
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${title}</title><style>${STYLE}</style></head><body>
 <h1>${title}</h1><p>${html(info.description)}</p>
+<p>Every request but those of the section System carries a key:</p>
+<pre>${html(EXAMPLE)}</pre>
 <p>The same as data: <a href="/openapi.json">openapi.json</a>.</p>
+<nav>${links.join(' ')}</nav>
 ${sections.join('\n')}
-<section><h2>Schemas</h2>${schemas.join('\n')}</section>
+<section><h2 id="${sectionId('Schemas')}">Schemas</h2>${schemas.join('\n')}</section>
 </body></html>
 `;
+}
+
+const EXAMPLE = `curl $URL/models/topics -H "Authorization: Bearer $KEY" -d '{"inputs": "Cuece el arroz con agua y sal."}'`;
+
+function sectionId(name: string): string {
+  return `section-${html(name.toLowerCase().replaceAll(' ', '-'))}`;
 }
 
 function operationHtml(path: string, method: string, operation: Operation): string {
@@ -87,9 +106,9 @@ function operationHtml(path: string, method: string, operation: Operation): stri
       `<tr><td>${html(status)}</td><td>${html(response.description)}</td><td>${contentHtml(response.content)}</td></tr>`,
   );
   return `<details id="${html(operationId)}">
-<summary><b>${html(method.toUpperCase())}</b> <code>${html(path)}</code> ${html(summary)}</summary>
+<summary><b>${html(method.toUpperCase())}</b> <code>${html(path)}</code><span>${html(summary)}</span></summary>
 ${description === undefined ? '' : `<p>${html(description)}</p>`}
-<p>Scope: ${html(scope)}.${limit === undefined ? '' : ` Body: at most ${limit} bytes.`}</p>
+<p>Scope: ${html(scope)}.${limit === undefined ? '' : ` Body: at most ${limit.toLocaleString('en')} bytes.`}</p>
 ${rows.length === 0 ? '' : `<table>${rows.join('')}</table>`}
 ${requestBody === undefined ? '' : `<p>Body: ${contentHtml(requestBody.content)}</p>`}
 <table>${answers.join('')}</table></details>`;
@@ -97,26 +116,6 @@ ${requestBody === undefined ? '' : `<p>Body: ${contentHtml(requestBody.content)}
 
 function contentHtml(content: Content = {}): string {
   return Object.entries(content)
-    .map(([type, { schema }]) => `${html(type)} ${schema === undefined ? '' : schemaHtml(schema)}`)
+    .map(([type, { schema }]) => `${html(type)} ${schema === undefined ? '' : phrase(schema)}`)
     .join(', ');
-}
-
-function schemaHtml(schema: Schema): string {
-  const [, name] = /^#\/components\/schemas\/(.+)$/.exec(String(schema.$ref ?? '')) ?? [];
-  return name === undefined ? pre(schema) : `<a href="#${html(name)}">${html(name)}</a>`;
-}
-
-function pre(value: unknown): string {
-  return `<pre>${html(JSON.stringify(value, null, 2))}</pre>`;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-};
-
-function html(text: string): string {
-  return text.replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!);
 }

@@ -32,13 +32,22 @@ function fromRegistry(error: RegistryError): ApiError {
   const { code, message } = error;
   switch (code) {
     case 'key_not_found':
-      return ApiError.notFound('key.not_found', message);
+      return ApiError.notFound('key.not_found', `${message}; GET /v1/keys lists them`);
     case 'file_not_found':
-      return ApiError.notFound('file.not_found', message);
+      return ApiError.notFound(
+        'file.not_found',
+        `${message}; GET /v1/files lists those of this key`,
+      );
     case 'job_not_found':
-      return ApiError.notFound('job.not_found', message);
+      return ApiError.notFound(
+        'job.not_found',
+        `${message}; GET /v1/fine_tuning/jobs lists those of this key`,
+      );
     case 'prompt_not_found':
-      return ApiError.notFound('prompt.not_found', message);
+      return ApiError.notFound(
+        'prompt.not_found',
+        `${message}; GET /v1/prompts lists those of this key`,
+      );
     case 'alias_not_found':
       return ApiError.notFound('alias.not_found', message);
     case 'version_not_found':

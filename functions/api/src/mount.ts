@@ -83,7 +83,9 @@ export function mountRoutes({ handlers, authenticate, observer }: MountOptions):
     });
   }
   app.notFound((c) => {
-    const message = `no route ${c.req.method} ${c.req.path}; see /openapi.json`;
+    const methods = methodsOf(c.req.path).join(', ');
+    const advice = methods ? `this path takes ${methods}` : 'GET /openapi.json lists all';
+    const message = `no route ${c.req.method} ${c.req.path}; ${advice}`;
     return respond(c, ApiError.notFound('route.not_found', message));
   });
   app.onError((error, c) =>
@@ -98,6 +100,12 @@ export function mountRoutes({ handlers, authenticate, observer }: MountOptions):
 /** `/v1/jobs/{id}` to `/v1/jobs/:id`; a prompt reference may contain a slash. */
 export function honoPath(path: string): string {
   return path.replace('{model}', ':model{.+}').replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+function methodsOf(path: string): string[] {
+  const fits = (pattern: string) =>
+    new RegExp(`^${pattern.replace('{model}', '.+').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path);
+  return eachRoute().flatMap(([, route]) => (fits(route.path) ? [route.method] : []));
 }
 
 function callOf(c: Context<Env>, { params, query, body }: Route, headers: [string, string][]) {

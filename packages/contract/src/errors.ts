@@ -30,7 +30,7 @@ export const ERRORS = {
     status: 403,
     example: 'the key "key-1" has the scope infer; this needs tune: create a key with it',
   },
-  'route.not_found': { status: 404, example: 'no route POST /v1/file; see /openapi.json' },
+  'route.not_found': { status: 404, example: 'no route PUT /v1/files; this path takes GET, POST' },
   'prompt.not_found': {
     status: 404,
     example: 'no prompt "topics"; GET /v1/prompts lists those of this key',

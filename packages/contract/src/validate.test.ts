@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { ApiError } from './errors.ts';
-import { FileCreateFields } from './schemas/files.ts';
+import { FileCreateFields, FileListQuery } from './schemas/files.ts';
 import {
   QuestionAnsweringRequest,
   TextClassificationRequest,
@@ -10,6 +10,7 @@ import {
 import { hyperparametersOf, JobCreate, JobListQuery } from './schemas/jobs.ts';
 import { KeyCreate, scopeAllows } from './schemas/keys.ts';
 import { AliasTarget, RollbackRequest } from './schemas/prompts.ts';
+import { UsageQuery } from './schemas/usage.ts';
 import { nestFields, validate, validateJson } from './validate.ts';
 
 function refusal(schema: z.ZodType, value: unknown) {
@@ -43,15 +44,11 @@ describe('validate', () => {
       { inputs: ['a', 4] },
       '400 inputs[1]: expected string or object, received 4',
     ],
-    [
-      TextClassificationRequest,
-      { inputs: '' },
-      '422 inputs: expected at least 1 characters, received string ""',
-    ],
+    [TextClassificationRequest, { inputs: '' }, '422 inputs: must not be empty'],
     [
       TextClassificationRequest,
       { inputs: [] },
-      '422 inputs: expected at least 1 items, received an array of 0 items',
+      '422 inputs: expected at least 1 item, received an array of 0 items',
     ],
     [
       TextClassificationRequest,
@@ -96,6 +93,19 @@ describe('validate', () => {
     ],
     [
       JobCreate,
+      { ...job, integrations: [{ type: 'wandb' }] },
+      '422 integrations: they are not supported; leave it out',
+    ],
+    [JobCreate, { ...job, metadata: 'x' }, '400 metadata: expected object, received string "x"'],
+    [FileListQuery, { limit: 'abc' }, '400 limit: expected number, received string "abc"'],
+    [
+      FileListQuery,
+      { after: 'xyz' },
+      '422 after: must be an id that begins with "file-", received string "xyz"',
+    ],
+    [UsageQuery, { from: '2026-01-01' }, '400 the body: unknown field "from"; check its spelling'],
+    [
+      JobCreate,
       { ...job, metadata: pairs(17) },
       '422 metadata: expected at most 16 pairs, received an object',
     ],
@@ -120,7 +130,7 @@ describe('validate', () => {
       '422 integrations: expected at most 0 items, received an array of 1 items',
     ],
     [JobListQuery, { limit: '0' }, '422 limit: expected at least 1, received 0'],
-    [JobListQuery, { limit: 'x' }, '400 limit: expected number, received NaN'],
+    [JobListQuery, { limit: 'x' }, '400 limit: expected number, received string "x"'],
     [
       AliasTarget,
       {

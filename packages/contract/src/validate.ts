@@ -14,10 +14,10 @@ type Issue = z.core.$ZodIssue;
 export function validate<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
-  const problems = mostSpecific(result.error.issues[0]!);
-  const [{ code, path }] = problems;
+  const [first, ...others] = mostSpecific(result.error.issues[0]!);
+  const { code, path } = first;
   const param = formatPath(path);
-  const message = `${param === '' ? 'the body' : param}: ${describe(problems)}`;
+  const message = `${param === '' ? 'the body' : param}: ${describe([asSent(first, value), ...others])}`;
   if (isWrongType(code)) throw ApiError.badRequest('invalid_request', message, param || undefined);
   throw ApiError.unprocessable('invalid_value', message, param || undefined);
 }
@@ -68,6 +68,16 @@ function mostSpecific(issue: Issue): readonly [Issue, ...Issue[]] {
   return [first, ...others.filter(({ path }) => formatPath(path) === place)];
 }
 
+/** What a coercion made NaN of is shown as it was sent. */
+function asSent(issue: Issue, value: unknown): Issue {
+  if (!Number.isNaN(issue.input)) return issue;
+  const sent = issue.path.reduce<unknown>(
+    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
+  return { ...issue, input: sent } as Issue;
+}
+
 function leavesOf(issue: Issue): readonly Issue[] {
   if (issue.code !== 'invalid_union') return [issue];
   return issue.errors
@@ -87,12 +97,14 @@ function describe(issues: readonly [Issue, ...Issue[]]): string {
   if (expected.size > 0) return `expected ${[...expected].join(' or ')}, received ${found}`;
   switch (issue.code) {
     case 'too_big': {
+      if (isOwn(issue)) return issue.message;
       const bound = issue.inclusive === false ? 'less than' : 'at most';
-      return `expected ${bound} ${issue.maximum}${unit(issue.origin)}, received ${found}`;
+      return `expected ${bound} ${count(issue.maximum, issue.origin)}, received ${found}`;
     }
     case 'too_small': {
+      if (issue.origin === 'string' && issue.input === '') return 'must not be empty';
       const bound = issue.inclusive === false ? 'more than' : 'at least';
-      return `expected ${bound} ${issue.minimum}${unit(issue.origin)}, received ${found}`;
+      return `expected ${bound} ${count(issue.minimum, issue.origin)}, received ${found}`;
     }
     case 'unrecognized_keys':
       return `unknown field ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}; check its spelling`;
@@ -102,15 +114,21 @@ function describe(issues: readonly [Issue, ...Issue[]]): string {
 }
 
 function expectationsOf(issue: Issue): readonly string[] {
-  if (issue.code === 'invalid_type') return [issue.expected];
+  if (issue.code === 'invalid_type')
+    return [issue.expected === 'record' ? 'object' : issue.expected];
   if (issue.code === 'invalid_value') return issue.values.map((value) => JSON.stringify(value));
   return [];
 }
 
-function unit(origin: string): string {
-  if (origin === 'string') return ' characters';
-  if (origin === 'array') return ' items';
-  return '';
+/** Whether the schema has words of its own for this. */
+function isOwn({ message }: Issue): boolean {
+  return !/^Too (?:big|small)/.test(message);
+}
+
+function count(number: number | bigint, origin: string): string {
+  const unit = { string: ' character', array: ' item' }[origin];
+  if (unit === undefined) return String(number);
+  return `${number}${unit}${number === 1 ? '' : 's'}`;
 }
 
 function describeValue(value: unknown): string {

@@ -53,7 +53,8 @@ export async function checkJobFiles(
     if (!id) continue;
     const file = await deps.files.get(tenant, id).catch((error) => {
       if (!hasCode(error, 'file_not_found')) throw error;
-      throw ApiError.notFound('file.not_found', error.message, param);
+      const message = `${error.message}; GET /v1/files lists those of this key`;
+      throw ApiError.notFound('file.not_found', message, param);
     });
     const problem =
       unusable(file) ?? unfit(task, param, await reportOf(deps, tenant, file, task, signal));

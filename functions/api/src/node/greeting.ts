@@ -23,7 +23,7 @@ export function greeting({ url, backbone, secret, isNew, prompt, examples }: Gre
   if (isNew) lines.push('', `Your key, shown this once: ${secret}`);
   const auth = `-H 'Authorization: Bearer ${secret}'`;
   const file = join(examples, 'train.jsonl');
-  const newest = `curl -s '${url}/v1/files?limit=1' ${auth} | grep -o 'file-[A-Za-z0-9_-]*' | head -n 1`;
+  const newest = `curl -s '${url}/v1/files?purpose=fine-tune&limit=1' ${auth} | grep -o 'file-[A-Za-z0-9_-]*' | head -n 1`;
   const job = `'{"model":"${backbone}","training_file":"'"$(${newest})"'","suffix":"my-topics","prompt":{"task":"text-classification"}}'`;
   if (prompt !== undefined) {
     const body = `'{"inputs":"Cuece el arroz con agua y sal."}'`;
@@ -32,7 +32,7 @@ export function greeting({ url, backbone, secret, isNew, prompt, examples }: Gre
   lines.push(
     '',
     'Upload data:',
-    `curl ${url}/v1/files ${auth} -F purpose=fine-tune -F file=@${file}`,
+    `curl ${url}/v1/files ${auth} -F purpose=fine-tune -F ${quoted(`file=@${file}`)}`,
   );
   lines.push(
     '',
@@ -40,4 +40,9 @@ export function greeting({ url, backbone, secret, isNew, prompt, examples }: Gre
     `curl ${url}/v1/fine_tuning/jobs ${auth} -d ${job}`,
   );
   return `${lines.join('\n')}\n\n`;
+}
+
+/** For a POSIX shell: a folder may have spaces and quotes in its name. */
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

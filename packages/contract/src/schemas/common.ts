@@ -22,7 +22,10 @@ export const Metadata = z
   });
 
 /** `GET ?limit&after`: the next page is asked for with the id of the last item. */
-export function pageQuery(page: { readonly max: number; readonly default: number }) {
+export function pageQuery(
+  page: { readonly max: number; readonly default: number },
+  id: z.ZodType<string> = z.string().min(1),
+) {
   return z.object({
     limit: z.coerce
       .number()
@@ -31,7 +34,7 @@ export function pageQuery(page: { readonly max: number; readonly default: number
       .max(page.max)
       .default(page.default)
       .describe('Items on the page.'),
-    after: z.string().min(1).optional().describe('Id of the last item of the page before.'),
+    after: id.optional().describe('Id of the last item of the page before.'),
   });
 }
 

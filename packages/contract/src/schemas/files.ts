@@ -28,7 +28,7 @@ export type FileObject = z.infer<typeof FileObject>;
 export const FileList = listOf('FileList', FileObject);
 export const FileDeleted = deletedOf('FileDeleted', 'file');
 
-export const FileListQuery = pageQuery(LIMITS.filesPage).extend({
+export const FileListQuery = pageQuery(LIMITS.filesPage, FileId).extend({
   order: Order,
   purpose: z.string().optional(),
 });

@@ -45,4 +45,4 @@ export const KeyCreated = KeyObject.extend({
 
 export const KeyList = listOf('KeyList', KeyObject);
 export const KeyRevoked = deletedOf('KeyRevoked', 'key');
-export const KeyListQuery = pageQuery(LIMITS.promptsPage);
+export const KeyListQuery = pageQuery(LIMITS.promptsPage, KeyId);

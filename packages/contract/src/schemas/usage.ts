@@ -4,11 +4,13 @@ import { listOf, pageQuery } from './common.ts';
 
 const Day = z.iso.date().describe('A day in UTC, YYYY-MM-DD.');
 
-export const UsageQuery = pageQuery(LIMITS.usagePage).extend({
-  start: Day.optional(),
-  end: Day.optional().describe('The last day, included.'),
-  prompt: z.string().min(1).optional(),
-});
+export const UsageQuery = pageQuery(LIMITS.usagePage)
+  .extend({
+    start: Day.optional(),
+    end: Day.optional().describe('The last day, included.'),
+    prompt: z.string().min(1).optional(),
+  })
+  .strict();
 
 export const UsageDay = z
   .object({
