@@ -16,7 +16,7 @@ import {
 import { CliError } from './errors.ts';
 import { lineBlocks, linesOf } from './lines.ts';
 
-export const INPUT_FORMATS = ['jsonl', 'csv', 'tsv', 'conll', 'text'] as const;
+export const INPUT_FORMATS = ['jsonl', 'json', 'csv', 'tsv', 'conll', 'text'] as const;
 export type InputFormat = (typeof INPUT_FORMATS)[number];
 
 /** One row: what to predict for, or why that is impossible. */
@@ -49,9 +49,9 @@ export async function* readItems<T extends TaskTypes>(
   const chunks = path === '-' ? stdin : openFile(path);
   const known = format ?? formatOfName(path);
   let found = 0;
-  for await (const items of known === 'csv' || known === 'tsv' || known === 'conll'
-    ? delimitedItems(task, chunks, name, known)
-    : streamedItems(task, chunks, name, known)) {
+  for await (const items of known === undefined || known === 'jsonl' || known === 'text'
+    ? streamedItems(task, chunks, name, known)
+    : wholeItems(task, chunks, name, known)) {
     found += items.length;
     if (items.length > 0) yield items;
   }
@@ -83,6 +83,8 @@ function formatOfName(path: string): InputFormat | undefined {
     case 'jsonl':
     case 'ndjson':
       return 'jsonl';
+    case 'json':
+      return 'json';
     case 'csv':
       return 'csv';
     case 'tsv':
@@ -101,20 +103,23 @@ function formatOfName(path: string): InputFormat | undefined {
   }
 }
 
-async function* delimitedItems<T extends TaskTypes>(
+async function* wholeItems<T extends TaskTypes>(
   task: Task<T>,
   chunks: AsyncIterable<Uint8Array>,
   name: string,
   format: Format,
 ): AsyncGenerator<Item<T['input']>[]> {
   const { examples, issues } = parse(task, await buffer(chunks), format);
-  const items = new Map<number, Item<T['input']>>();
+  const items: Item<T['input']>[] = examples.map(({ line, input }) => ({ line, input }));
+  const lines = new Set<number>();
   for (const issue of issues) {
     if (issue.line === null) throw new CliError('bad_input', showIssue(issue, name));
-    if (!items.has(issue.line)) items.set(issue.line, { line: issue.line, issue });
+    // Many rows of a document may begin on one line.
+    if (lines.has(issue.line) && format !== 'json') continue;
+    lines.add(issue.line);
+    items.push({ line: issue.line, issue });
   }
-  for (const { line, input } of examples) items.set(line, { line, input });
-  const sorted = [...items.values()].sort((a, b) => a.line - b.line);
+  const sorted = items.sort((a, b) => a.line - b.line);
   for (let at = 0; at < sorted.length; at += ROWS_PER_BLOCK) {
     yield sorted.slice(at, at + ROWS_PER_BLOCK);
   }
@@ -162,7 +167,12 @@ function rowItem<T extends TaskTypes>(task: Task<T>, row: Buffer, line: number):
 
 function parse<T extends TaskTypes>(task: Task<T>, bytes: Buffer, format: Format) {
   const limits = { issues: Number.POSITIVE_INFINITY };
-  const report = task.parse({ name: '', bytes }, { purpose: 'predict', format, limits });
+  // JSON lines are often called .json, too: the validator tells them apart.
+  const isJson = format === 'json';
+  const report = task.parse(
+    { name: isJson ? 'rows.json' : '', bytes },
+    { purpose: 'predict', limits, ...(isJson ? {} : { format }) },
+  );
   return {
     examples: report.examples,
     issues: report.issues.filter(({ severity }) => severity === 'error'),

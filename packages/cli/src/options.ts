@@ -25,6 +25,15 @@ export function decimal(text: string): number {
   return value;
 }
 
+/** Any finite number. */
+export function signed(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || text.trim() === '') {
+    throw new InvalidArgumentError('Give a number.');
+  }
+  return value;
+}
+
 export interface DeviceOptions {
   readonly device: DeviceChoice;
   readonly threads?: number;

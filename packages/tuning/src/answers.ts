@@ -26,6 +26,9 @@ export interface Outcome<Answer> {
   readonly answer: Answer | undefined;
   /** Number of tokens of an input that was cut or refused. */
   readonly overrun: number | undefined;
+  /** What is too long and how long it may be, where that is not the whole input. */
+  readonly part?: string;
+  readonly limit?: number;
 }
 
 export const DEFAULT_BATCH_TOKENS = 4096;
@@ -61,12 +64,17 @@ export async function answerInputs<T extends TaskTypes>(
       scored[piece.example]!.push({ ...piece, logits: logits[i]![task.output] });
     });
   }
-  const overrun = new Map(overruns.map(({ example, tokens }) => [example, tokens]));
-  return inputs.map((input, i) => ({
-    answer:
-      scored[i]!.length > 0 ? task.answer(input, scored[i]!, prompt.labels, options) : undefined,
-    overrun: overrun.get(i),
-  }));
+  const byInput = new Map(overruns.map((overrun) => [overrun.example, overrun]));
+  return inputs.map((input, i) => {
+    const { tokens, part, limit } = byInput.get(i) ?? {};
+    return {
+      answer:
+        scored[i]!.length > 0 ? task.answer(input, scored[i]!, prompt.labels, options) : undefined,
+      overrun: tokens,
+      ...(part === undefined ? {} : { part }),
+      ...(limit === undefined ? {} : { limit }),
+    };
+  });
 }
 
 /** Cuts rows in ascending order of length into groups whose padded size stays within the budget. */

@@ -6,14 +6,26 @@ import { Command } from 'commander';
 import { CliError } from '../errors.ts';
 import { count, fixed, plural } from '../format.ts';
 import { type LoadedPrompt, loadPrompt } from '../loaded-prompt.ts';
-import { type DeviceOptions, type LimitOptions, withDevice, withLimits } from '../options.ts';
+import {
+  type DeviceOptions,
+  type LimitOptions,
+  signed,
+  whole,
+  withDevice,
+  withLimits,
+} from '../options.ts';
 import { table } from '../table.ts';
-import { viewOf } from '../tasks/index.ts';
+import { checkFlags, viewOf } from '../tasks/index.ts';
+import type { TaskOptions } from '../tasks/view.ts';
 
-interface Options extends DeviceOptions, LimitOptions {
+interface Options
+  extends DeviceOptions,
+    LimitOptions,
+    Pick<TaskOptions, 'stride' | 'maxAnswerTokens' | 'nullThreshold'> {
   readonly prompt: string;
   readonly backbone?: string;
   readonly data: readonly string[];
+  readonly language?: readonly string[];
   readonly details?: boolean;
   readonly json?: boolean;
 }
@@ -37,6 +49,10 @@ export function evaluateCommand(): Command {
     .requiredOption('--prompt <dir>', 'folder that "polyprompt tune" wrote')
     .option('--backbone <dir>', 'model folder (default: that of the prompt, where it is at hand)')
     .requiredOption('--data <file...>', 'labelled files: JSONL, CSV or TSV')
+    .option('--language <tag...>', 'of rows that name none: one for all files, or one for each')
+    .option('--stride <n>', 'tokens that the windows of a long text share', whole(0))
+    .option('--max-answer-tokens <n>', 'longest answer to a question (default: 30)', whole(1))
+    .option('--null-threshold <n>', 'how much surer than of an answer "none" must be', signed)
     .option('--details', 'scores of every label, and which labels are taken for which')
     .option('--json', 'everything as JSON');
   return withDevice(withLimits(command))
@@ -46,17 +62,29 @@ export function evaluateCommand(): Command {
 Examples:
   polyprompt evaluate --prompt topics --data test.jsonl
   polyprompt evaluate --prompt topics --data de.tsv fr.tsv sw.tsv --details
-  polyprompt evaluate --prompt topics --data test.csv --json`,
+  polyprompt evaluate --prompt topics --data test.csv --json
+  polyprompt evaluate --prompt qa --data xquad.de.json xquad.zh.json --language de zh`,
     )
     .action(evaluate);
 }
 
 async function evaluate(options: Options): Promise<void> {
+  const { data, language = [] } = options;
+  if (language.length > 1 && language.length !== data.length) {
+    throw new CliError(
+      'usage',
+      `there are ${data.length} files and ${language.length} languages; give one for all or one for each`,
+    );
+  }
   const loaded = await loadPrompt(options.prompt, options);
   const view = viewOf(loaded.prompt.task);
   try {
+    checkFlags(view, options);
     // All of them are read before anything is computed: the last may be the one with a mistake.
-    const files = options.data.map((file) => ({ file, examples: readExamples(view, file) }));
+    const files = data.map((file, i) => ({
+      file,
+      examples: readExamples(view, file, language[i] ?? language[0]),
+    }));
     const answered: Answered[] = [];
     for (const { file, examples } of files) {
       const answers = await answer(loaded, view, file, examples, options);
@@ -77,8 +105,9 @@ async function evaluate(options: Options): Promise<void> {
 }
 
 /** @throws CliError `no_such_file`, `bad_input` with every problem of the file */
-function readExamples({ task }: View, file: string): readonly AnyExample[] {
-  const report = task.parse({ name: file, bytes: readBytes(file) }, { purpose: 'evaluate' });
+function readExamples({ task }: View, file: string, language?: string): readonly AnyExample[] {
+  const source = { name: file, bytes: readBytes(file) };
+  const report = task.parse(source, { purpose: 'evaluate', ...(language ? { language } : {}) });
   if (report.valid) return report.examples;
   const errors = report.issues.filter(({ severity }) => severity === 'error');
   throw new CliError('bad_input', errors.map((issue) => showIssue(issue, file)).join('\n'));
@@ -96,21 +125,22 @@ function readBytes(file: string): Uint8Array {
 
 async function answer(
   loaded: LoadedPrompt,
-  { task }: View,
+  view: View,
   file: string,
   examples: readonly AnyExample[],
   options: Options,
 ): Promise<unknown[]> {
   const inputs = examples.map(({ input }) => input);
-  const outcomes = await answerInputs(loaded, task, inputs, options);
+  const outcomes = await answerInputs(loaded, view.task, inputs, options, view.options(options));
   const limit = plural(tokenLimit(loaded, options), 'token');
-  const overruns = outcomes.flatMap(({ overrun }, i) =>
-    overrun === undefined ? [] : [{ line: examples[i]!.line, tokens: overrun }],
-  );
+  const overruns = outcomes.flatMap(({ overrun, part = 'text', limit: own }, i) => {
+    const most = own === undefined ? limit : plural(own, 'token');
+    return overrun === undefined ? [] : [{ line: examples[i]!.line, tokens: overrun, part, most }];
+  });
   if (overruns.length > 0 && !options.truncate) {
     const lines = overruns.map(
-      ({ line, tokens }) =>
-        `${file}, line ${line}: the text has ${plural(tokens, 'token')}; the limit is ${limit}; ` +
+      ({ line, tokens, part, most }) =>
+        `${file}, line ${line}: the ${part} has ${plural(tokens, 'token')}; the limit is ${most}; ` +
         'shorten it or give --truncate',
     );
     throw new CliError('bad_input', lines.join('\n'));

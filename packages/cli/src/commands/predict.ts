@@ -10,6 +10,7 @@ import { type LoadedPrompt, loadPrompt } from '../loaded-prompt.ts';
 import {
   type DeviceOptions,
   type LimitOptions,
+  signed,
   whole,
   withDevice,
   withLimits,
@@ -36,13 +37,26 @@ export function predictCommand(): Command {
     .option('--backbone <dir>', 'model folder (default: that of the prompt, where it is at hand)')
     .option('--text <text...>', 'texts to classify or to tag')
     .option('--text-pair <text...>', 'second texts, one for each --text')
+    .option('--question <text...>', 'questions to answer')
+    .option('--context <text...>', 'where the answers are: one for all questions, or one for each')
     .option('--file <file>', 'JSONL, CSV, TSV or one text per line; "-" reads standard input')
     .addOption(new Option('--format <format>', 'format of the file').choices(INPUT_FORMATS))
-    .option('--top-k <n>', 'only the best labels (default: all)', whole(1))
+    .option(
+      '--top-k <n>',
+      'only the best labels (default: all) or answers (default: one)',
+      whole(1),
+    )
     .addOption(new Option('--aggregation <how>', 'how words become entities').choices(AGGREGATIONS))
     .option('--ignore-labels <label...>', 'labels to leave out of the entities (default: O)')
     .option('--stride <n>', 'tokens that the windows of a long text share', whole(0))
     .addOption(new Option('--offset-unit <unit>', 'what offsets count').choices(OFFSET_UNITS))
+    .option('--max-answer-tokens <n>', 'longest answer to a question (default: 30)', whole(1))
+    .option('--handle-impossible', 'answer "" where the context does not hold the answer')
+    .option(
+      '--null-threshold <n>',
+      'how much surer than of an answer that takes; a log ratio',
+      signed,
+    )
     .option('--batch-tokens <n>', 'tokens computed at once', whole(1), DEFAULT_BATCH_TOKENS);
   return withDevice(withLimits(command))
     .addHelpText(
@@ -56,6 +70,7 @@ Examples:
   polyprompt predict --prompt topics --text "Der Zug hat Verspätung." "Il pleut."
   polyprompt predict --prompt nli --text "A man sleeps." --text-pair "Nobody is awake."
   polyprompt predict --prompt topics --file texts.jsonl --top-k 1 > answers.jsonl
+  polyprompt predict --prompt qa --question "Who wrote it?" --context "Ann wrote it. Bob read it."
   tail -f app.log | polyprompt predict --prompt topics --file -`,
     )
     .action(predict);
@@ -98,7 +113,10 @@ function checkInputs({ file, ...options }: Options): void {
   const { text, textPair = [] } = options;
   const given = INPUT_FLAGS.some((flag) => options[flag] !== undefined);
   if ((file === undefined) !== given) {
-    throw new CliError('usage', 'give either --text or --file (--help shows examples)');
+    throw new CliError(
+      'usage',
+      'give either --text, or --question and --context, or --file (--help shows examples)',
+    );
   }
   if (text !== undefined && textPair.length > 0 && textPair.length !== text.length) {
     throw new CliError(
@@ -139,12 +157,13 @@ async function answerLines(
   return items.map((item): AnswerLine => {
     const { line } = item;
     if ('issue' in item) return { line, error: errorOf(item.issue) };
-    const { answer, overrun } = outcomes[next++]!;
+    const { answer, overrun, ...about } = outcomes[next++]!;
     const cut = overrun === undefined ? {} : { tokens: overrun };
     if (answer === undefined) {
-      const message =
-        `the text has ${overrun!.toLocaleString('en')} tokens, special ones included; the limit ` +
-        `is ${limit.toLocaleString('en')}; shorten it or give --truncate`;
+      const what = about.part
+        ? `the ${about.part} has ${plural(overrun!, 'token')}`
+        : `the text has ${plural(overrun!, 'token')}, special ones included`;
+      const message = `${what}; the limit is ${count(about.limit ?? limit)}; shorten it or give --truncate`;
       return { line, ...cut, error: { code: 'too_many_tokens', message } };
     }
     return {

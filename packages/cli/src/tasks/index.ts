@@ -1,6 +1,7 @@
 /** The view of each task, for commands that treat all tasks alike. */
 import type { TaskName, TaskTypes } from '@polyprompt/tasks';
 import { CliError } from '../errors.ts';
+import { questionAnsweringView } from './question-answering.ts';
 import { textClassificationView } from './text-classification.ts';
 import { tokenClassificationView } from './token-classification.ts';
 import type { TaskOptions, TaskView } from './view.ts';
@@ -8,6 +9,7 @@ import type { TaskOptions, TaskView } from './view.ts';
 const VIEWS: Partial<Record<TaskName, unknown>> = {
   'text-classification': textClassificationView,
   'token-classification': tokenClassificationView,
+  'question-answering': questionAnsweringView,
 };
 
 /** @throws CliError `bad_input` for a prompt of a task that this release does not have */

@@ -10,10 +10,22 @@ export interface TaskOptions {
   readonly ignoreLabels?: readonly string[];
   readonly stride?: number;
   readonly offsetUnit?: OffsetUnit;
+  readonly question?: readonly string[];
+  readonly context?: readonly string[];
+  readonly maxAnswerTokens?: number;
+  readonly handleImpossible?: boolean;
+  readonly nullThreshold?: number;
+  /** A limit of every task; of some it is also the length of the windows. */
+  readonly maxTokens?: number;
 }
 
 /** Those of them that bring inputs, in place of a file. */
-export const INPUT_FLAGS = ['text', 'textPair'] as const satisfies readonly (keyof TaskOptions)[];
+export const INPUT_FLAGS = [
+  'text',
+  'textPair',
+  'question',
+  'context',
+] as const satisfies readonly (keyof TaskOptions)[];
 
 export interface TaskView<T extends TaskTypes> {
   readonly task: Task<T>;
