@@ -1,5 +1,6 @@
 /** Which failures are the job's own, and how they read; all others are tried again. */
 import { BackboneError } from '@polyprompt/backbone';
+import { PromptError } from '@polyprompt/prompts';
 import { type DatasetIssue, showIssue } from '@polyprompt/tasks';
 import { type FileCheck, TuningError } from '@polyprompt/tuning';
 import { TunerError } from './errors.ts';
@@ -29,6 +30,11 @@ export function failureOf(error: unknown): JobFailure | undefined {
   if (name === TunerError.name && code === 'file_gone') {
     return { code: 'file_not_found', message, param: (error as TunerError).param ?? null };
   }
+  if (name === TunerError.name && code === 'parent_gone') {
+    return { code: 'prompt_not_found', message, param: 'prompt.from' };
+  }
+  // The version that the job continues from: damaged, or of another backbone.
+  if (name === PromptError.name) return { code: 'prompt_unusable', message, param: 'prompt.from' };
   if (name === TunerError.name && code === 'unknown_backbone') {
     return { code: 'model_not_found', message, param: 'model' };
   }

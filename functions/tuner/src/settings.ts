@@ -33,6 +33,7 @@ export function tuningInput(job: JobSettings, spec: Spec): TuningInput {
     method: native.method,
     length: native.length,
     learningRate: native.learning_rate,
+    reparameterise: native.reparameterise,
     dropout: native.dropout,
     headDropout: native.dropout,
     languages: native.languages,

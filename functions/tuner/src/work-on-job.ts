@@ -18,6 +18,7 @@ import type { Logger } from 'pino';
 import type { BackboneResolver } from './backbones.ts';
 import { dataFailure, failureOf, type JobFailure } from './failures.ts';
 import { fetchInputs, toFile } from './inputs.ts';
+import { fetchParent } from './parent.ts';
 import { message } from './progress.ts';
 import { Reporter } from './reporter.ts';
 import { RESULT_FILE, RESULT_PURPOSE, resultCsv } from './result-file.ts';
@@ -164,6 +165,8 @@ class Work {
     const { spec } = openBackbone(folder);
     const settings = tuningInput(job, spec);
     const inputs = await fetchInputs(registry, job, this.#dir, signal);
+    const { from } = job.settings;
+    const parent = join(this.#dir, 'from');
     await this.#fetchCheckpoint(signal);
     const tuning: TuningJob = {
       backbone: folder,
@@ -171,6 +174,7 @@ class Work {
       ...(inputs.dev ? { dev: inputs.dev.path } : {}),
       out: this.#out,
       settings,
+      ...(typeof from === 'string' ? { from: await fetchParent(registry, job, from, parent) } : {}),
       ...(device ? { device } : {}),
       ...(threads ? { threads } : {}),
       ...(checkpointSeconds === undefined ? {} : { checkpointSeconds }),

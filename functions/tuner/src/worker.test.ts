@@ -89,6 +89,28 @@ describe('a job', () => {
     expect(leftovers()).toEqual([]);
   });
 
+  it('continues from a version, whatever its alias points to by then', async () => {
+    const { upload, create, startTuner, ended, registry } = await service();
+    const file = await upload(DATA);
+    const first = await create(file);
+    startTuner();
+    await ended(first.id);
+    const from = `ft:${BACKBONE_ID}:${TENANT}:${PROMPT}:1`;
+    const settings = { early_stopping: 0, from };
+    const second = await ended((await create(file, { settings })).id);
+    expect(second).toMatchObject({ status: 'succeeded', result: { version: 2 } });
+    const { card: parent } = await registry.prompts.version(TENANT, PROMPT, 1);
+    const { card } = await registry.prompts.version(TENANT, PROMPT, 2);
+    expect(card.lineage.parent).toEqual({ ref: from, hash: parent.hash });
+    expect(card.length).toBe(2);
+    expect(card.training.score).toBeGreaterThanOrEqual(parent.training.score);
+    const gone = { early_stopping: 0, from: `${PROMPT}@9` };
+    expect(await ended((await create(file, { settings: gone })).id)).toMatchObject({
+      status: 'failed',
+      error: { code: 'prompt_not_found', param: 'prompt.from' },
+    });
+  });
+
   it('has one version with two tuners and every message delivered twice', async () => {
     const { upload, create, startTuner, ended, queue, registry } = await service({
       clock: fastClock(20),

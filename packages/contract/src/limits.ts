@@ -16,6 +16,8 @@ export const LIMITS = {
   inputs: 128,
   /** One text, in UTF-16 code units; the backbone's limit in tokens is usually reached first. */
   textLength: 100_000,
+  /** The context of a question, in UTF-16 code units; it is read in windows. */
+  contextLength: 1_000_000,
   /** Words of a text that comes split into them. */
   textTokens: 50_000,
   /** Classes or answers asked for by `top_k`. */

@@ -1,7 +1,13 @@
 /** The version that a run continues from, and what of it the run takes over. */
 import { basename, resolve } from 'node:path';
 import type { Backbone } from '@polyprompt/backbone';
-import { type Prompt, type PromptCard, promptLength, readPrompt } from '@polyprompt/prompts';
+import {
+  type Prompt,
+  type PromptCard,
+  promptLength,
+  readPrompt,
+  TRAINED_POOLING,
+} from '@polyprompt/prompts';
 import { TuningError } from './errors.ts';
 import type { TuningInput } from './settings.ts';
 
@@ -31,7 +37,8 @@ export async function readParent(source: ParentSource, backbone: Backbone): Prom
  * @throws TuningError `bad_setting` naming what the input wants otherwise
  */
 export function continued(input: TuningInput, { prompt, ref }: Parent): TuningInput {
-  const { task, method, positions, pooling } = prompt;
+  const { task, method, positions } = prompt;
+  const pooling = TRAINED_POOLING.find((rule) => rule === prompt.pooling);
   const length = promptLength(prompt);
   const refuse = (what: string) => {
     throw new TuningError('bad_setting', `cannot continue from ${ref}: ${what}`);
@@ -47,10 +54,19 @@ export function continued(input: TuningInput, { prompt, ref }: Parent): TuningIn
   if (method === 'soft' && !prompt.softPrompt) {
     refuse('it holds the prefix that its soft prompt was compiled into, not the soft prompt');
   }
+  if (pooling === undefined || prompt.denseWeight) {
+    refuse('it was imported and reads the backbone in a way that only serving knows');
+  }
   if (input.reparameterise) {
     refuse('a prompt cannot be turned back into a reparameterisation; leave reparameterise out');
   }
-  return { method, positions, pooling, ...defined(input), ...(length > 0 ? { length } : {}) };
+  return {
+    method,
+    positions,
+    ...(pooling ? { pooling } : {}),
+    ...defined(input),
+    ...(length > 0 ? { length } : {}),
+  };
 }
 
 function defined(input: TuningInput): TuningInput {

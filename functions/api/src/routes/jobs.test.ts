@@ -81,6 +81,23 @@ describe('a tuning job', () => {
     expect(again).toEqual(job);
   });
 
+  it('continues from the version that a reference means when it is created', async () => {
+    await publish('acme', 'parent', { seed: 1 });
+    const from = (ref: string, task = 'text-classification') => ({
+      ...settings(),
+      prompt: { task, from: ref },
+    });
+    const { prompt } = await create(from('parent'));
+    expect(prompt?.from).toMatch(/^ft:[^:]+:acme:parent:1$/);
+    const path = '/v1/fine_tuning/jobs';
+    for (const ref of ['nothing', 'parent@9', 'other/parent']) {
+      expect(await fail(404, 'POST', path, from(ref))).toBeDefined();
+    }
+    expect(await fail(422, 'POST', path, from('a@b@c'))).toMatchObject({
+      code: 'invalid_reference',
+    });
+  });
+
   it('is the same one when its creation is repeated', async () => {
     const body = settings();
     const { id } = await create(body);

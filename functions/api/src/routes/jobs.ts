@@ -10,12 +10,18 @@ import {
   LIMITS,
   PromptSettings,
 } from '@polyprompt/contract';
-import type { Job, JobCheckpoint, NumberedEvent as StoredEvent } from '@polyprompt/registry';
+import type {
+  Job,
+  JobCheckpoint,
+  Registry,
+  NumberedEvent as StoredEvent,
+} from '@polyprompt/registry';
 import { TaskError, taskOf } from '@polyprompt/tasks';
-import type { Handlers } from '../call.ts';
+import type { Caller, Handlers } from '../call.ts';
 import { checkJobFiles, type JobFilesDeps } from '../check/job-files.ts';
 import type { AppDeps } from '../deps.ts';
 import { eventStream } from '../http/event-stream.ts';
+import { resolvePrompt } from '../prompt-access.ts';
 import { listOf, numberAtEnd, seconds, secondsOrNull } from '../wire.ts';
 
 type Ids =
@@ -61,6 +67,7 @@ export function jobHandlers(
       const { training_file, validation_file } = create;
       const wanted = { tenant: caller.tenant, task: settings.task, training_file, validation_file };
       await checkJobFiles({ files: registry.files, ...checking }, wanted, signal);
+      const from = await pinnedParent(registry, caller, settings);
       const job = await jobs.create(
         caller.tenant,
         {
@@ -72,7 +79,7 @@ export function jobHandlers(
           activate: settings.activate ?? null,
           metadata: create.metadata ?? {},
           hyperparameters: hyperparametersOf(create),
-          settings,
+          settings: from === undefined ? settings : { ...settings, from },
         },
         request,
       );
@@ -123,6 +130,31 @@ function checkTask(task: PromptSettings['task']): void {
     if (!(error instanceof TaskError)) throw error;
     throw ApiError.unprocessable('invalid_value', `prompt.task: ${error.message}`, 'prompt.task');
   }
+}
+
+/**
+ * The id of the version that `prompt.from` means now: an alias may move before the job begins.
+ * @throws ApiError `invalid_value` for a version of another task, and as `resolvePrompt`
+ */
+async function pinnedParent(
+  registry: Pick<Registry, 'prompts'>,
+  caller: Caller,
+  { from, task }: PromptSettings,
+): Promise<string | undefined> {
+  if (from === undefined) return undefined;
+  const { tenant, name, version, backbone } = await resolvePrompt(
+    registry,
+    caller,
+    from,
+    caller.keyId,
+    'prompt.from',
+  );
+  const { card } = await registry.prompts.version(tenant, name, version);
+  if (card.task !== task) {
+    const message = `prompt.from: ${from} is of the task ${card.task}, the job of ${task}`;
+    throw ApiError.unprocessable('invalid_value', message, 'prompt.from');
+  }
+  return formatPromptId({ backbone, tenant, name, version });
 }
 
 function idempotencyKey(header: string | undefined): string | undefined {

@@ -38,6 +38,18 @@ export const PromptSettings = z
         'prefix: keys and values in every layer; soft: vectors before the input; head: none.',
       ),
     length: z.int().min(1).max(LIMITS.promptLength).optional().describe('Virtual tokens.'),
+    from: z
+      .string()
+      .min(1)
+      .max(LIMITS.referenceLength)
+      .optional()
+      .describe('Version to continue from, of the same task: name, name@alias, name@7 or its id.'),
+    reparameterise: z
+      .int()
+      .min(1)
+      .max(LIMITS.reparameterisation)
+      .optional()
+      .describe('Width of a network that computes the prompt while it is trained.'),
     recipe: Name.optional().describe('A named set of defaults.'),
     learning_rate: z.number().positive().max(1).optional(),
     dropout: z.number().min(0).lt(1).optional().describe('On prompt and head.'),
