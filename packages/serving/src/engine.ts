@@ -307,15 +307,16 @@ function answersOf<T extends TaskTypes>(
   return inputs.map((input, i) => task.answer(input, byInput.get(i) ?? [], labels, options));
 }
 
-function tooLong({ overruns }: EncodedInputs, limit: number): ServingError {
-  const details = overruns.map(
-    ({ example, tokens }): TooLong => ({ input: example, tokens, limit }),
-  );
-  const [{ input, tokens }] = details as [TooLong];
+function tooLong({ overruns }: EncodedInputs, room: number): ServingError {
+  const details = overruns.map(({ example, tokens, limit = room, part }): TooLong => {
+    return { input: example, tokens, limit, ...(part === undefined ? {} : { part }) };
+  });
+  const [{ input, tokens, limit, part }] = details as [TooLong];
   const others = details.length > 1 ? ` (and ${details.length - 1} more)` : '';
+  const what = part === undefined ? `input ${input}` : `the ${part} of input ${input}`;
   return new ServingError(
     'too_long',
-    `input ${input}${others} has ${tokens} tokens, the limit behind this prompt is ${limit}; shorten it or ask for truncation`,
+    `${what}${others} has ${tokens} tokens, the limit behind this prompt is ${limit}; shorten it or ask for truncation`,
     { tooLong: details },
   );
 }

@@ -21,6 +21,8 @@ export interface TooLong {
   readonly input: number;
   readonly tokens: number;
   readonly limit: number;
+  /** What of the input is too long, where it is not the whole. */
+  readonly part?: string;
 }
 
 /** The error type of this package. */

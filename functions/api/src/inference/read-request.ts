@@ -1,6 +1,7 @@
 /** From the body of an inference request to a call in the words of the prompt's task. */
 import { ApiError, InferenceRequest, validate } from '@polyprompt/contract';
 import type { TaskTypes } from '@polyprompt/tasks';
+import { questionAnsweringWire } from './question-answering.ts';
 import { textClassificationWire } from './text-classification.ts';
 import { tokenClassificationWire } from './token-classification.ts';
 import type { TaskCall, WireTask } from './wire-task.ts';
@@ -10,6 +11,7 @@ import { zeroShotWire } from './zero-shot.ts';
 const BY_TASK: Readonly<Record<string, AnyWire>> = {
   'text-classification': textClassificationWire as AnyWire,
   'token-classification': tokenClassificationWire as AnyWire,
+  'question-answering': questionAnsweringWire as AnyWire,
 };
 type AnyWire = WireTask<TaskTypes, unknown>;
 

@@ -6,6 +6,8 @@ import type { z } from 'zod';
 export interface TaskCall<T extends TaskTypes> {
   readonly inputs: readonly T['input'][];
   readonly options: T['options'];
+  /** What the body calls those of the options that have other names there. */
+  readonly optionNames?: Readonly<Record<string, string>>;
   readonly truncate: boolean;
   /** What offsets in the answers count, where there are any. */
   readonly offsetUnit?: 'codepoint' | 'utf16' | 'byte';

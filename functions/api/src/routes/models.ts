@@ -85,13 +85,15 @@ function none(): never {
 }
 
 /** What the client can correct, by its place in the body. */
-function explain(error: unknown, { inputName }: TaskCall<TaskTypes>): unknown {
+function explain(error: unknown, { inputName, optionNames = {} }: TaskCall<TaskTypes>): unknown {
   if (error instanceof TaskError && error.code === 'bad_option') {
-    return ApiError.unprocessable('invalid_value', error.message, 'parameters');
+    // The message begins with the name of the option.
+    const message = error.message.replace(/^\w+/, (name) => optionNames[name] ?? name);
+    return ApiError.unprocessable('invalid_value', message, 'parameters');
   }
   const [first] = (error instanceof ServingError && error.tooLong) || [];
   if (!first) return error;
-  const place = inputName(first.input);
+  const place = [inputName(first.input), first.part].filter(Boolean).join('.');
   return ApiError.unprocessable(
     'text.too_long',
     `${place} has ${first.tokens} tokens, the limit is ${first.limit}; shorten it or send "truncate": true`,

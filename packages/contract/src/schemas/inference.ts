@@ -62,21 +62,67 @@ export const TokenClassificationRequest = z
   })
   .meta({ id: 'TokenClassificationRequest' });
 
+const notBlank = (text: string) => text.trim() !== '';
+const BLANK = 'holds nothing but white space';
+
+export const QuestionInContext = z
+  .object({
+    question: Text.refine(notBlank, BLANK),
+    context: z.string().min(1).max(LIMITS.contextLength).refine(notBlank, BLANK),
+  })
+  .meta({ id: 'QuestionInContext', description: 'The answer is a part of the context.' });
+
 export const QuestionAnsweringRequest = z
   .object({
-    inputs: oneOrMany(z.object({ question: Text, context: Text })),
+    inputs: oneOrMany(QuestionInContext),
     parameters: z
       .object({
         top_k: TopK.nullish().describe('Answers; without it, or with 1, the answer is an object.'),
-        doc_stride: z.int().nonnegative().nullish(),
-        max_answer_len: z.int().min(1).nullish(),
-        max_seq_len: z.int().min(1).nullish(),
-        max_question_len: z.int().min(1).nullish(),
-        handle_impossible_answer: z.boolean().nullish(),
-        align_to_words: z.boolean().nullish(),
+        doc_stride: z
+          .int()
+          .nonnegative()
+          .nullish()
+          .describe(
+            'Tokens that neighbouring windows share, at most half of their context; 128 unless given.',
+          ),
+        max_answer_len: z
+          .int()
+          .min(1)
+          .nullish()
+          .describe('Longest answer in tokens, 30 unless given.'),
+        max_seq_len: z
+          .int()
+          .min(1)
+          .nullish()
+          .describe(
+            'Tokens of a window, the question included: 384 unless given, or what the backbone has room for.',
+          ),
+        max_question_len: z
+          .int()
+          .min(1)
+          .nullish()
+          .describe(
+            'Longest question in tokens; unless given, what leaves a quarter of the window.',
+          ),
+        handle_impossible_answer: z
+          .boolean()
+          .nullish()
+          .describe('Let an empty answer say that the context holds none.'),
+        null_threshold: z
+          .number()
+          .nullish()
+          .describe(
+            'How much the log probability of "none" must exceed that of the best answer; 0 unless given.',
+          ),
+        align_to_words: z
+          .boolean()
+          .nullish()
+          .describe("Extend answers to whole words of the context's language; true unless given."),
+        truncate: Truncate.nullish().describe('Cut a question that is too long.'),
         offset_unit: OffsetUnit.nullish(),
       })
       .nullish(),
+    truncate: Truncate.nullish(),
   })
   .meta({ id: 'QuestionAnsweringRequest' });
 
