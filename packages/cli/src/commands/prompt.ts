@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { CliError } from '../errors.ts';
 import { bytes, count, duration, plural } from '../format.ts';
 import { facts, table } from '../table.ts';
+import { exportCommand, importCommand } from './prompt-exchange.ts';
 
 export function promptCommand(): Command {
   const show = new Command('show')
@@ -23,9 +24,11 @@ export function promptCommand(): Command {
     )
     .action(verifyAll);
   return new Command('prompt')
-    .description('Look at prompt folders.')
+    .description('Look at prompt folders, and exchange them with PEFT.')
     .addCommand(show)
-    .addCommand(verify);
+    .addCommand(verify)
+    .addCommand(exportCommand())
+    .addCommand(importCommand());
 }
 
 function verifyAll(dirs: readonly string[]): void {

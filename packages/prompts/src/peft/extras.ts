@@ -53,8 +53,23 @@ export function labelsOf(id2label: Readonly<Record<string, string>>, source: str
 
 /** The labels of a model's config.json; undefined if it has none. */
 export function labelsOfModel(bytes: Uint8Array, source: string): string[] | undefined {
-  const Model = z.object({ id2label: z.record(z.string(), z.string()).optional() });
   const result = Model.safeParse(parseJson(bytes, source));
   const id2label = result.success ? result.data.id2label : undefined;
   return id2label && labelsOf(id2label, source);
 }
+
+/**
+ * The labels of a file that a person names: a JSON list, or a config.json.
+ * @throws PromptError `bad_adapter`
+ */
+export function labelsOfFile(bytes: Uint8Array, source: string): string[] {
+  const list = z.array(z.string()).safeParse(parseJson(bytes, source));
+  const labels = list.success ? list.data : labelsOfModel(bytes, source);
+  if (labels !== undefined) return labels;
+  throw new PromptError(
+    'bad_adapter',
+    `${source} has no labels; it must be a JSON list of them, or a config.json with id2label`,
+  );
+}
+
+const Model = z.object({ id2label: z.record(z.string(), z.string()).optional() });

@@ -10,7 +10,14 @@ import { contentHash } from '../canonical.ts';
 import { PromptError } from '../errors.ts';
 import { packPrompt, unpackPrompt } from '../folder.ts';
 import { POOLING_RULES, type Prompt, type Tensor } from '../prompt.ts';
-import { exportPeft, importPeft, isPeft, type PeftBackbone, type PeftFiles } from './index.ts';
+import {
+  exportPeft,
+  importPeft,
+  isPeft,
+  labelsOfFile,
+  type PeftBackbone,
+  type PeftFiles,
+} from './index.ts';
 import { prefixFromTable, tableFromPrefix } from './layout.ts';
 
 const [layers, heads, headDim] = [2, 3, 2];
@@ -213,6 +220,15 @@ describe('an adapter', () => {
     expect(
       failure(() => read(adapter({}, {}, { 'config.json': gap }), { labels: undefined })).message,
     ).toMatch(/none for 1/);
+  });
+
+  it('has labels in a list or in a config.json, or the file is refused', () => {
+    const of = (value: unknown) => labelsOfFile(Buffer.from(JSON.stringify(value)), 'labels.json');
+    expect(of(['a', 'b'])).toEqual(['a', 'b']);
+    expect(of({ id2label: { 1: 'b', 0: 'a' } })).toEqual(['a', 'b']);
+    for (const wrong of [{}, [1], 'a', null]) {
+      expect(failure(() => of(wrong)).message).toMatch(/labels.json has no labels/);
+    }
   });
 
   it('that names another model is read, with a note', () => {
