@@ -26,6 +26,7 @@ export default $config({
     const { apiService } = await import('./stacks/api-service.ts');
     const { tuner } = await import('./stacks/tuner.ts');
     const { failedJobs } = await import('./stacks/failed-jobs.ts');
+    const { sweep } = await import('./stacks/sweep.ts');
     const { alarms } = await import('./stacks/alarms.ts');
 
     const settings = settingsOf($app.stage);
@@ -38,6 +39,7 @@ export default $config({
         : apiService({ settings, api: settings.api, state, jobs, net });
     const gpu = tuner({ settings, state, jobs, net });
     const failed = failedJobs({ settings, state, jobs, gpu });
+    sweep({ settings, state, jobs });
     alarms({ settings, jobs, api, gpu, failed });
 
     return { url: api.url, bucket: state.bucket.name, queue: jobs.main.url };

@@ -44,6 +44,8 @@ export function apiService({ settings, api, state, jobs, net }: Input): Api {
     image: uri,
     environment: {
       ...apiEnvironment({ settings, state, jobs }),
+      // A function does it.
+      POLYPROMPT_SWEEP_MINUTES: '0',
       POLYPROMPT_HOST: '0.0.0.0',
       POLYPROMPT_PORT: String(PORT),
       AWS_REGION: settings.region,

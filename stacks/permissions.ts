@@ -20,9 +20,9 @@ interface Resources {
 /** Reads and writes all but the backbones, which are brought in by an operator. */
 export function apiMay({ state, jobs }: Resources): Statement[] {
   return [
-    objects(state, READ, ['keys', 'tenants', 'backbones', 'checkpoints']),
-    objects(state, WRITE, ['keys', 'tenants']),
-    objects(state, DELETE, ['tenants', 'checkpoints']),
+    objects(state, READ, ['keys/*', 'tenants/*', 'backbones/*', 'checkpoints/*']),
+    objects(state, WRITE, ['keys/*', 'tenants/*']),
+    objects(state, DELETE, ['tenants/*', 'checkpoints/*']),
     mayList(state),
     { actions: ['sqs:SendMessage'], resources: [jobs.main.arn] },
   ];
@@ -31,9 +31,9 @@ export function apiMay({ state, jobs }: Resources): Statement[] {
 /** Has no business with API keys. */
 export function tunerMay({ state, jobs }: Resources): Statement[] {
   return [
-    objects(state, READ, ['tenants', 'backbones', 'checkpoints']),
-    objects(state, WRITE, ['tenants', 'checkpoints']),
-    objects(state, DELETE, ['tenants', 'checkpoints']),
+    objects(state, READ, ['tenants/*', 'backbones/*', 'checkpoints/*']),
+    objects(state, WRITE, ['tenants/*', 'checkpoints/*']),
+    objects(state, DELETE, ['tenants/*', 'checkpoints/*']),
     mayList(state),
     // A job that is given back is announced again.
     { actions: ['sqs:SendMessage'], resources: [jobs.main.arn] },
@@ -43,10 +43,25 @@ export function tunerMay({ state, jobs }: Resources): Statement[] {
 /** Ends jobs: their documents, what they used, their saved states. */
 export function failedJobsMay({ state, jobs }: Resources): Statement[] {
   return [
-    objects(state, ['s3:GetObject'], ['tenants']),
-    objects(state, ['s3:PutObject'], ['tenants']),
-    objects(state, DELETE, ['checkpoints']),
+    objects(state, ['s3:GetObject'], ['tenants/*']),
+    objects(state, ['s3:PutObject'], ['tenants/*']),
+    objects(state, DELETE, ['checkpoints/*']),
     mayList(state),
+    { actions: ['sqs:SendMessage'], resources: [jobs.main.arn] },
+  ];
+}
+
+/** Removes what has expired, wherever it is. */
+export function sweepMay({ state, jobs }: Resources): Statement[] {
+  return [
+    objects(state, READ, ['sweep.json', 'tenants/*']),
+    objects(state, WRITE, ['sweep.json', 'tenants/*']),
+    objects(state, DELETE, ['tenants/*', 'checkpoints/*']),
+    {
+      actions: ['s3:ListBucket', 's3:ListBucketMultipartUploads'],
+      resources: [state.bucket.arn],
+    },
+    // Jobs whose message was lost are announced again.
     { actions: ['sqs:SendMessage'], resources: [jobs.main.arn] },
   ];
 }
@@ -71,8 +86,8 @@ const READ = ['s3:GetObject'];
 const WRITE = ['s3:PutObject', 's3:AbortMultipartUpload'];
 const DELETE = ['s3:DeleteObject'];
 
-function objects({ bucket }: State, actions: string[], folders: readonly string[]): Statement {
-  return { actions, resources: folders.map((folder) => $interpolate`${bucket.arn}/${folder}/*`) };
+function objects({ bucket }: State, actions: string[], keys: readonly string[]): Statement {
+  return { actions, resources: keys.map((key) => $interpolate`${bucket.arn}/${key}`) };
 }
 
 /**

@@ -201,6 +201,8 @@ if (process.send === undefined) {
   process.stdout.write(JSON.stringify(await evaluate(process.argv[2] ?? 'somebody', undefined)));
 } else {
   const fail = (error: unknown) => {
+    // One failure may bring others.
+    if (!process.connected) return;
     process.send!({ error: error instanceof Error ? error.message : String(error) });
     process.disconnect();
   };

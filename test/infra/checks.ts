@@ -133,6 +133,20 @@ export const CHECKS = {
     ]);
   },
 
+  'what sweeps may do that and no more, every hour': (stack) => {
+    assertRights(stack, 'SweepRole', [
+      ...onFolders([...READ, ...WRITE], ['sweep.json', 'tenants/*']),
+      ...onFolders(DELETE, ['tenants/*', 'checkpoints/*']),
+      `s3:ListBucket ${BUCKET}`,
+      `s3:ListBucketMultipartUploads ${BUCKET}`,
+      'sqs:SendMessage sqs:JobsQueue',
+    ]);
+    const hourly = stack.one('cloudwatch/eventRule:EventRule', 'Hourly');
+    assert.equal(hourly.scheduleExpression, 'rate(1 hour)');
+    const target = stack.one('cloudwatch/eventTarget:EventTarget', 'HourlySweep');
+    assert.deepEqual([target.rule, /SweepFunction/.test(target.arn)], ['Hourly', true]);
+  },
+
   'no role has a wildcard, a right over versions, or trusts more than one service': (stack) => {
     const roles = stack.all('iam/role:Role');
     assert.ok(roles.length >= 5);
@@ -233,12 +247,15 @@ export const CHECKS = {
   },
 
   'a job that Batch gives up is told to its owner and to the operator': (stack) => {
-    const rule = stack.one('cloudwatch/eventRule:EventRule');
+    const rule = stack.one('cloudwatch/eventRule:EventRule', 'JobFailed');
     const pattern = JSON.parse(rule.eventPattern);
     assert.deepEqual(pattern.source, ['aws.batch']);
     assert.deepEqual(pattern.detail.status, ['FAILED']);
     assert.match(pattern.detail.jobQueue[0], /:TunerQueue$/);
-    const targets = stack.all('cloudwatch/eventTarget:EventTarget').map(({ inputs }) => inputs.arn);
+    const targets = stack
+      .all('cloudwatch/eventTarget:EventTarget')
+      .filter(({ inputs }) => inputs.rule === 'JobFailed')
+      .map(({ inputs }) => inputs.arn);
     assert.equal(targets.length, 2);
     assert.ok(targets.some((arn) => endOf(arn) === queueNames(stack).dead));
     assert.ok(targets.some((arn) => /:lambda:.*FailedJobFunction/.test(arn)));
@@ -252,7 +269,10 @@ export const CHECKS = {
     const invoke = stack.one('lambda/permission:Permission', 'FailedJobInvoke');
     assert.match(invoke.sourceArn, /:rule\/.*JobFailed/);
     assert.equal(invoke.principal, 'events.amazonaws.com');
-    const retries = stack.one('lambda/functionEventInvokeConfig:FunctionEventInvokeConfig');
+    const retries = stack.one(
+      'lambda/functionEventInvokeConfig:FunctionEventInvokeConfig',
+      'FailedJobEventInvokeConfig',
+    );
     // Two minutes in all, and a dead worker's lease lasts half a minute.
     assert.equal(retries.maximumRetryAttempts, 2);
   },

@@ -33,14 +33,14 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'the API writes backbones': {
     file: 'permissions.ts',
-    from: "objects(state, WRITE, ['keys', 'tenants']),",
-    to: "objects(state, WRITE, ['keys', 'tenants', 'backbones']),",
+    from: "objects(state, WRITE, ['keys/*', 'tenants/*']),",
+    to: "objects(state, WRITE, ['keys/*', 'tenants/*', 'backbones/*']),",
     caughtBy: 'the API may do what it does and no more',
   },
   'the tuner reads keys': {
     file: 'permissions.ts',
-    from: "objects(state, READ, ['tenants', 'backbones', 'checkpoints']),",
-    to: "objects(state, READ, ['keys', 'tenants', 'backbones', 'checkpoints']),",
+    from: "objects(state, READ, ['tenants/*', 'backbones/*', 'checkpoints/*']),",
+    to: "objects(state, READ, ['keys/*', 'tenants/*', 'backbones/*', 'checkpoints/*']),",
     caughtBy: 'the tuner may do what it does and no more, and read no keys',
   },
   'the API is linked to the bucket, which gives it all rights': {
