@@ -16,9 +16,10 @@ const ALLOWED: Record<string, readonly string[]> = {
   prompts: ['safetensors'],
   backbone: ['autodiff', 'safetensors'],
   serving: ['backbone', 'prompts', 'tasks'],
+  reproduce: ['autodiff', 'backbone', 'prompts', 'tasks', 'tuning'],
   tuning: ['autodiff', 'backbone', 'prompts', 'safetensors', 'tasks'],
   registry: ['backbone', 'prompts', 'storage'],
-  cli: ['backbone', 'contract', 'prompts', 'registry', 'storage', 'tasks', 'tuning'],
+  cli: ['backbone', 'contract', 'prompts', 'reproduce', 'registry', 'storage', 'tasks', 'tuning'],
   tuner: ['backbone', 'contract', 'prompts', 'registry', 'storage', 'tasks', 'tuning'],
   api: [
     'backbone',

@@ -11,6 +11,7 @@ import { keysCommand } from './commands/keys.ts';
 import { predictCommand } from './commands/predict.ts';
 import { promptCommand } from './commands/prompt.ts';
 import { promptsCommand } from './commands/prompts.ts';
+import { reproduceCommand } from './commands/reproduce.ts';
 import { serveCommand } from './commands/serve.ts';
 import { tuneCommand } from './commands/tune.ts';
 import { ChildExit, EXIT, EXIT_HELP, exitCodeOf, messageOf } from './errors.ts';
@@ -51,6 +52,7 @@ Examples:
     evaluateCommand(),
     promptCommand(),
     backboneCommand(),
+    reproduceCommand(),
     serveCommand(),
     filesCommand(),
     jobsCommand(),
