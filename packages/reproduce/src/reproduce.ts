@@ -1,13 +1,7 @@
 /** A paper's comparison from data folder to report: every run, then what they say. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type Backbone,
-  type DeviceChoice,
-  openBackbone,
-  type Tokenizer,
-  usableTokens,
-} from '@polyprompt/backbone';
+import { type Backbone, type DeviceChoice, openBackbone, usableTokens } from '@polyprompt/backbone';
 import { type Example, taskOf } from '@polyprompt/tasks';
 import type { TuningEvent, TuningInput } from '@polyprompt/tuning';
 import { findData, type TaskFiles } from './data.ts';
