@@ -15,6 +15,9 @@ import { BACKBONE_ID, TINY_DATA, temporaryFolder, tinyBackbone } from './support
 const ROOT = join(import.meta.dirname, '../..');
 const KEY = 'a-key-of-my-own-choice';
 const TEXT = 'the snow is a bread';
+const CONNECTIONS = 50;
+/** Moves of the alias under load, at least. */
+const MOVES = 20;
 const running = new Set<ServiceProcess>();
 afterAll(() => Promise.all([...running].map((service) => service.kill())));
 
@@ -83,7 +86,9 @@ describe('the service', () => {
     expect(['weather', 'food']).toContain(best?.label);
   });
 
-  it('moves an alias under load: no request fails, one version answers each', async () => {
+  it('moves an alias under load: no request fails, one version answers each', {
+    timeout: 120_000,
+  }, async () => {
     const own = new Map<string, Answer>();
     for (const version of [1, 2]) {
       const answer = await client.ask(`topics@${version}`, TEXT);
@@ -95,17 +100,25 @@ describe('the service', () => {
     const answers: Answer[] = [];
     const alias = { name: 'topics', alias: 'production', versions: [1, 2], everyMs: 100 };
     const moving = keepMoving(client, alias);
+    /** Times that the version changed from one answer to the next: the moves that the load saw. */
+    const changes = () =>
+      answers.filter(({ version }, i) => i > 0 && version !== answers[i - 1]!.version).length;
+    // As long as it takes on a machine that has other things to do.
     const result = await inferenceLoad({
       url: service.url,
       key: KEY,
       ref: 'topics',
       text: TEXT,
-      connections: 50,
-      seconds: 5,
+      connections: CONNECTIONS,
+      seconds: 90,
       onAnswer: (answer) => answers.push(answer),
+      isEnough: () => moving.moves >= MOVES && answers.length >= 10 * CONNECTIONS,
     });
-    expect(await moving.stop()).toBeGreaterThan(2);
+    expect(await moving.stop()).toBeGreaterThanOrEqual(MOVES);
     expect(failuresOf(result)).toBe(0);
+    expect(answers.length).toBeGreaterThanOrEqual(10 * CONNECTIONS);
+    // Many moves fell between answers: on the whole each of them is seen.
+    expect(changes()).toBeGreaterThanOrEqual(MOVES / 2);
     // Both versions answered, and nothing else.
     expect(new Set(answers.map(({ version }) => version))).toEqual(new Set(own.keys()));
     for (const { version, scores } of answers) expectSameScores(scores, own.get(version!)!.scores);
@@ -134,6 +147,64 @@ describe('the service', () => {
     await sleep(1000);
     expect(await versionAt(elsewhere)).toBe(`ft:${BACKBONE_ID}:default:topics:2`);
     expect(await second.stop()).toBe(0);
+  });
+
+  it('tells through the job, its error and its events what is wrong with a file', async () => {
+    const questions = Array.from({ length: 12 }, (_, i) =>
+      JSON.stringify({
+        id: `q${i}`,
+        context: 'the rain is a snow',
+        question: `what is the rain ${i}?`,
+        answers: { text: ['a snow'], answer_start: [12] },
+      }),
+    ).join('\n');
+    const lines = TINY_DATA.split('\n');
+    lines[16] = '{"text": "the rain"}';
+    const [other, damaged] = [
+      await client.upload('questions.jsonl', questions),
+      await client.upload('damaged.jsonl', lines.join('\n')),
+    ];
+    for (const [training_file, problem] of [
+      [other, /problems? in questions\.jsonl:/],
+      [damaged, /^1 problem in damaged\.jsonl:\ndamaged\.jsonl, line 17: /],
+    ] as const) {
+      const request = {
+        model: BACKBONE_ID,
+        training_file,
+        suffix: 'refused',
+        prompt: { task: 'text-classification' },
+      };
+      const { id } = await client.tune(request);
+      const streamed = await client.follow(id);
+      const job = await client.openai.fineTuning.jobs.retrieve(id);
+      expect(job).toMatchObject({ status: 'failed', fine_tuned_model: null });
+      expect(job.error).toMatchObject({ code: 'invalid_training_file', param: 'training_file' });
+      expect(job.error!.message).toMatch(problem);
+      const { data } = await client.openai.fineTuning.jobs.listEvents(id);
+      expect(data[0]).toMatchObject({ level: 'error', message: job.error!.message });
+      expect(streamed.at(-1)).toEqual(data[0]);
+      // The job has left its report with the file, so the next one is refused at once.
+      await expect(client.tune({ ...request, seed: 2 })).rejects.toMatchObject({
+        status: 422,
+        code: 'file.invalid',
+        param: 'training_file',
+      });
+    }
+    await expect(client.send('GET', '/v1/prompts/refused')).rejects.toThrow('404');
+  });
+
+  it('loses no count of usage when it is asked to end', async () => {
+    const requests = async () => {
+      const path = '/v1/usage?prompt=topics&limit=1000';
+      const { data } = await client.send<{ data: { requests: number }[] }>('GET', path);
+      return data.reduce((sum, day) => sum + day.requests, 0);
+    };
+    const before = await requests();
+    for (let i = 0; i < 7; i++) await client.ask('topics', TEXT);
+    expect(await service.stop()).toBe(0);
+    service = await start(settings);
+    client = serviceClient(service.url, KEY);
+    expect(await requests()).toBe(before + 7);
   });
 
   it('keeps everything across a restart', async () => {

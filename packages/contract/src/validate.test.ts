@@ -124,11 +124,6 @@ describe('validate', () => {
       { ...job, hyperparameters: { n_epochs: 'many' } },
       '400 hyperparameters.n_epochs: expected "auto" or number, received string "many"',
     ],
-    [
-      JobCreate,
-      { ...job, integrations: [{ type: 'wandb' }] },
-      '422 integrations: expected at most 0 items, received an array of 1 items',
-    ],
     [JobListQuery, { limit: '0' }, '422 limit: expected at least 1, received 0'],
     [JobListQuery, { limit: 'x' }, '400 limit: expected number, received string "x"'],
     [

@@ -12,29 +12,31 @@ export interface LoadOptions {
   readonly connections: number;
   readonly seconds: number;
   readonly onAnswer?: (answer: Answer) => void;
+  /** Asked after each answer; the load ends before its time when it is true. Needs `onAnswer`. */
+  readonly isEnough?: () => boolean;
 }
 
 /** Sends the next request on each connection when the last one is answered. */
 export function inferenceLoad(options: LoadOptions): Promise<autocannon.Result> {
-  const { url, key, ref, text, connections, seconds, onAnswer } = options;
-  return autocannon({
-    url: `${url}/models/${ref}`,
-    connections,
-    duration: seconds,
-    requests: [
-      {
-        method: 'POST',
-        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ inputs: text }),
-        ...(onAnswer && {
-          onResponse(status, body, _, headers = {}) {
-            const version = String(headers['x-prompt-version'] ?? '');
-            onAnswer({ status, version, scores: scoresOf(body) });
-          },
-        }),
+  const { url, key, ref, text, connections, seconds, onAnswer, isEnough } = options;
+  const request: autocannon.Request = {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ inputs: text }),
+    ...(onAnswer && {
+      onResponse(status, body, _, headers = {}) {
+        const version = String(headers['x-prompt-version'] ?? '');
+        onAnswer({ status, version, scores: scoresOf(body) });
+        if (isEnough?.()) load.stop();
       },
-    ],
-  });
+    }),
+  };
+  const { promise, resolve, reject } = Promise.withResolvers<autocannon.Result>();
+  const target = { url: `${url}/models/${ref}`, connections, duration: seconds };
+  const load = autocannon({ ...target, requests: [request] }, (error, result) =>
+    error ? reject(error) : resolve(result),
+  );
+  return promise;
 }
 
 /** Requests that got no answer, or another one than success. */
@@ -43,6 +45,8 @@ export function failuresOf({ errors, timeouts, non2xx }: autocannon.Result): num
 }
 
 export interface MovingAlias {
+  /** So far. */
+  readonly moves: number;
   /** @returns how often it was moved */
   stop(): Promise<number>;
 }
@@ -58,10 +62,12 @@ export function keepMoving(
   }: { name: string; alias: string; versions: readonly number[]; everyMs: number },
 ): MovingAlias {
   const stopping = new AbortController();
+  let moves = 0;
   const work = (async () => {
     const begun = performance.now();
-    for (let moves = 0; ; ) {
-      await client.moveAlias(name, alias, versions[++moves % versions.length]!);
+    for (;;) {
+      await client.moveAlias(name, alias, versions[(moves + 1) % versions.length]!);
+      moves++;
       // On a schedule: how long a move takes does not make them fewer.
       const waitMs = Math.max(0, begun + moves * everyMs - performance.now());
       await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => undefined);
@@ -71,6 +77,9 @@ export function keepMoving(
   // Told by stop().
   work.catch(() => undefined);
   return {
+    get moves() {
+      return moves;
+    },
     stop() {
       stopping.abort();
       return work;
