@@ -34,7 +34,7 @@ export function bestTags(
       if (isInside) {
         if (word === 0) continue;
         // A head that lacks `B-X` can still go on with `I-X`.
-        const previous = begin >= 0 && totals[begin]! >= totals[label]! ? begin : label;
+        const previous = begin >= 0 && totals[begin]! > totals[label]! ? begin : label;
         origins[label] = previous;
       }
       const before = word === 0 ? 0 : totals[origins[label]!]!;
