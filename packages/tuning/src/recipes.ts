@@ -43,6 +43,14 @@ const BY_METHOD: Record<Method, Partial<Recipe>> = {
   head: { learningRate: 5e-3, dropout: 0 },
 };
 
+/** What differs by task where the user says nothing. */
+const BY_TASK: Record<TaskName, Partial<Recipe>> = {
+  'text-classification': {},
+  'token-classification': { learningRate: 1e-2, batchSize: 16, epochs: 20, patience: 5 },
+  // Every text is several rows of this length, so an epoch is long.
+  'question-answering': { batchSize: 16, epochs: 10, patience: 3, maxTokens: 384 },
+};
+
 /** The papers train without warm-up or decay of weights, and keep the version of least dev loss. */
 const TU2022: Partial<Recipe> = {
   warmup: 0,
@@ -54,29 +62,61 @@ const TU2022: Partial<Recipe> = {
   truncate: true,
   select: 'loss',
 };
+const XNLI = { ...TU2022, learningRate: 1e-3, length: 32, batchSize: 16 };
+const PAWSX = { ...TU2022, learningRate: 5e-3, length: 16, batchSize: 32 };
+const UDPOS = {
+  ...TU2022,
+  learningRate: 1e-2,
+  length: 16,
+  batchSize: 16,
+  schedule: 'exponential',
+  maxTokens: 496,
+} as const;
+const QA = {
+  ...TU2022,
+  learningRate: 5e-3,
+  length: 16,
+  batchSize: 8,
+  schedule: 'exponential',
+  dropout: 0.2,
+  headDropout: 0,
+  maxTokens: 384,
+  select: 'metric',
+} as const;
 
-const PAPERS: Record<string, Partial<Recipe>> = {
-  'tu2022-xnli': { ...TU2022, learningRate: 1e-3, length: 32, batchSize: 16 },
-  'tu2022-pawsx': { ...TU2022, learningRate: 5e-3, length: 16, batchSize: 32 },
-  'tu2022-udpos': {
-    ...TU2022,
-    learningRate: 1e-2,
-    length: 16,
-    batchSize: 16,
-    schedule: 'exponential',
-    maxTokens: 496,
+/**
+ * Of Park et al. 2023 no setting could be sourced but the share of at most 0.13 % of XGLM's
+ * parameters, which 14 keys and values per layer are on the 564M model (PAPERS 2.3); the rest is Tu
+ * et al.'s.
+ */
+const PARK2023 = { length: 14 };
+
+interface PaperRecipe {
+  readonly prompt: Partial<Recipe>;
+  /**
+   * The scripts' fine-tuning, whose rates are arguments: 3e-5 for answers is the authors' word in
+   * an issue; the others are XTREME's.
+   */
+  readonly full: Partial<Recipe>;
+}
+
+const FULL = { headDropout: 0.1, dropout: 0 };
+const PAIRS_FULL = { ...FULL, learningRate: 3e-5, batchSize: 32, epochs: 2 };
+const TAGS_FULL = { ...FULL, learningRate: 2e-5, batchSize: 16, epochs: 5 };
+const QA_FULL = { ...FULL, learningRate: 3e-5, batchSize: 8, epochs: 2, headDropout: 0 };
+
+const PAPERS: Record<string, PaperRecipe> = {
+  'tu2022-xnli': { prompt: XNLI, full: PAIRS_FULL },
+  'tu2022-pawsx': { prompt: PAWSX, full: { ...PAIRS_FULL, learningRate: 2e-5 } },
+  'tu2022-udpos': { prompt: UDPOS, full: TAGS_FULL },
+  'tu2022-qa': { prompt: QA, full: QA_FULL },
+  'park2023-xnli': { prompt: { ...XNLI, ...PARK2023 }, full: PAIRS_FULL },
+  'park2023-pawsx': {
+    prompt: { ...PAWSX, ...PARK2023 },
+    full: { ...PAIRS_FULL, learningRate: 2e-5 },
   },
-  'tu2022-qa': {
-    ...TU2022,
-    learningRate: 5e-3,
-    length: 16,
-    batchSize: 8,
-    schedule: 'exponential',
-    dropout: 0.2,
-    headDropout: 0,
-    maxTokens: 384,
-    select: 'metric',
-  },
+  'park2023-udpos': { prompt: { ...UDPOS, ...PARK2023 }, full: TAGS_FULL },
+  'park2023-ner': { prompt: { ...UDPOS, ...PARK2023 }, full: TAGS_FULL },
 };
 
 export const RECIPES: readonly string[] = ['default', ...Object.keys(PAPERS)];
@@ -84,7 +124,7 @@ export const RECIPES: readonly string[] = ['default', ...Object.keys(PAPERS)];
 /** @throws TuningError `bad_setting` for a name that is no recipe */
 export function recipeFor(
   name: string,
-  _task: TaskName,
+  task: TaskName,
   method: Method,
   family: 'roberta' | 'bert' | 'xglm',
 ): Recipe {
@@ -95,8 +135,17 @@ export function recipeFor(
       `recipe "${name}" is unknown; known are ${RECIPES.join(', ')}`,
     );
   }
-  // A causal model's last token alone has seen the whole text.
+  // A causal model's last token alone has seen the whole text; tags and answers pool nothing.
   const pooling = family === 'xglm' ? 'last' : 'mean';
-  const recipe = { ...COMMON, pooling, ...BY_METHOD[method], ...paper, recipe: name } as const;
-  return family === 'xglm' ? { ...recipe, pooling } : recipe;
+  const pools = family !== 'xglm' && task === 'text-classification';
+  const own = { ...paper?.prompt, ...(method === 'full' ? paper?.full : {}) };
+  const recipe = {
+    ...COMMON,
+    pooling,
+    ...BY_TASK[task],
+    ...BY_METHOD[method],
+    ...own,
+    recipe: name,
+  } as const;
+  return pools ? recipe : { ...recipe, pooling };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RECIPES } from './recipes.ts';
-import { resolveSettings } from './settings.ts';
+import { resolveSettings, type TuningInput } from './settings.ts';
 
 const backbone = { family: 'roberta' as const, usableTokens: (length: number) => 512 - length };
 const task = 'text-classification' as const;
@@ -31,6 +31,27 @@ describe('resolveSettings', () => {
           expect(settings.pooling === 'last').toBe(family === 'xglm');
         }
       }
+    }
+  });
+
+  it('has the scripts of Tu et al. for prompts and for fine-tuning', () => {
+    const of = (recipe: string, more: Partial<TuningInput> = {}) =>
+      resolveSettings({ task, recipe, ...more }, backbone);
+    const tags = 'token-classification' as const;
+    const answers = 'question-answering' as const;
+    expect(of('tu2022-pawsx')).toMatchObject({ learningRate: 5e-3, length: 16, batchSize: 32 });
+    expect(of('tu2022-udpos', { task: tags })).toMatchObject({
+      ...{ learningRate: 1e-2, length: 16, batchSize: 16, epochs: 30, dropout: 0.1 },
+      ...{ schedule: 'exponential', decay: 0.95, select: 'loss', pooling: 'mean' },
+    });
+    expect(of('tu2022-qa', { task: answers })).toMatchObject({
+      ...{ learningRate: 5e-3, length: 16, batchSize: 8, epochs: 30, dropout: 0.2 },
+      ...{ headDropout: 0, maxTokens: 384, select: 'metric', schedule: 'exponential' },
+    });
+    expect(of('park2023-ner', { task: tags }).length).toBe(14);
+    for (const recipe of RECIPES.filter((name) => name !== 'default')) {
+      expect(of(recipe, { method: 'full' }).learningRate).toBeLessThanOrEqual(3e-5);
+      expect(of(recipe)).toMatchObject({ warmup: 0, weightDecay: 0, clip: 1, patience: 0 });
     }
   });
 
