@@ -53,6 +53,10 @@ const BY_TASK: Record<TaskName, Partial<Recipe>> = {
 
 /** The papers train without warm-up or decay of weights, and keep the version of least dev loss. */
 const TU2022: Partial<Recipe> = {
+  epochs: 30,
+  schedule: 'linear',
+  dropout: 0.1,
+  headDropout: 0.1,
   warmup: 0,
   weightDecay: 0,
   clip: 1,
