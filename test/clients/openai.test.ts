@@ -1,13 +1,14 @@
 /** The unmodified `openai` client: files, tuning jobs, models. A stand-in works on the jobs. */
 
-import { eachRoute } from '@polyprompt/contract';
+import { eachRoute, type PresignedUpload } from '@polyprompt/contract';
 import type { JobHandle } from '@polyprompt/registry';
 import OpenAI, { toFile } from 'openai';
 import { describe, expect, it } from 'vitest';
 import { dataLines, startServer } from './setup.ts';
 
 const limits = { uploadBytes: 1_000_000, checkBytes: 1_000_000 };
-const server = await startServer({ deps: { limits } });
+const TENANT_JOBS = 25;
+const server = await startServer({ deps: { limits }, registry: { tenantJobs: TENANT_JOBS } });
 const { key, publish, openai, sent, seen, registry } = server;
 const client = openai(await key('acme', 'admin'));
 const patient = openai(await key('acme', 'admin'), { maxRetries: 2 });
@@ -85,6 +86,27 @@ describe('files', () => {
     const refused = await failure(() => upload('x'.repeat(1_100_000)));
     expect(refused).toMatchObject({ status: 413, code: 'body.too_large', requests: 1 });
     expect(refused.message).toContain('/v1/files/presign');
+  });
+
+  it('are put to a URL past the API, waited for, and trained on', async () => {
+    const body = { filename: 'big.jsonl', purpose: 'fine-tune', bytes: DATA.length };
+    const upload = await client.post<PresignedUpload>('/files/presign', { body });
+    const { id } = upload.file;
+    const job = { model: 'tiny', training_file: id };
+    expect(await failure(() => client.fineTuning.jobs.create(job))).toMatchObject({
+      status: 422,
+      code: 'file.invalid',
+      param: 'training_file',
+    });
+    const waiting = client.files.waitForProcessing(id, { pollInterval: 20 });
+    const put = await fetch(upload.url, { method: 'PUT', headers: upload.headers, body: DATA });
+    expect(put.status).toBe(200);
+    expect(await waiting).toMatchObject({ status: 'processed', bytes: DATA.length });
+    expect(await (await client.files.content(id)).text()).toBe(DATA);
+    expect((await client.fineTuning.jobs.create(job)).training_file).toBe(id);
+    // The URL is for one upload: what is there stays as it is.
+    const again = await fetch(upload.url, { method: 'PUT', headers: upload.headers, body: DATA });
+    expect(again.status).toBe(412);
   });
 
   it('may be streams', async () => {
@@ -178,6 +200,23 @@ describe('tuning jobs', () => {
       code: 'job.finished',
       requests: 1,
     });
+  });
+
+  it('are refused beyond the limit of a tenant, and not asked for again in vain', async () => {
+    const crowded = openai(await key('crowded', 'tune'), { maxRetries: 2 });
+    const file = await toFile(Buffer.from(DATA), 'train.jsonl');
+    const { id: training_file } = await crowded.files.create({ file, purpose: 'fine-tune' });
+    const one = (n: number) =>
+      crowded.fineTuning.jobs.create({ model: 'tiny', training_file, seed: n });
+    const first = await one(0);
+    for (let n = 1; n < TENANT_JOBS; n++) await one(n);
+    const refused = await failure(() => one(TENANT_JOBS));
+    expect(refused.error).toBeInstanceOf(OpenAI.RateLimitError);
+    expect(refused).toMatchObject({ code: 'quota', requests: 1 });
+    expect(refused.message).toContain(`has ${TENANT_JOBS} jobs that have not ended, the limit`);
+    expect((refused.error as { headers: Headers }).headers.get('retry-after')).toBe('60');
+    await crowded.fineTuning.jobs.cancel(first.id);
+    expect((await one(TENANT_JOBS)).status).toBe('validating_files');
   });
 
   it('are paused, resumed and cancelled', async () => {

@@ -71,6 +71,7 @@ export const PresignedUpload = z
     expires_at: Timestamp,
   })
   .meta({ id: 'PresignedUpload' });
+export type PresignedUpload = z.infer<typeof PresignedUpload>;
 
 export const ValidateRequest = z
   .strictObject({ file_id: FileId, task: Task })
