@@ -3,6 +3,7 @@ import { type PackedPrompt, type Prompt, packPrompt, type Tensor } from '@polypr
 
 export interface TinyPromptOptions {
   readonly seed: number;
+  readonly task?: Prompt['task'];
   readonly labels?: readonly string[];
   readonly length?: number;
   readonly backboneName?: string;
@@ -14,6 +15,7 @@ export function tinyPrompt(
   fingerprint: string,
   {
     seed,
+    task = 'text-classification',
     labels = ['food', 'weather', 'music'],
     length = 4,
     backboneName = 'tiny',
@@ -25,7 +27,7 @@ export function tinyPrompt(
     return { shape, data: Float32Array.from({ length: count }, () => Math.sin(n++ * 12.9898)) };
   };
   const prompt: Prompt = {
-    task: 'text-classification',
+    task,
     labels: [...labels],
     method: 'prefix',
     backbone: fingerprint,
