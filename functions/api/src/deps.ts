@@ -1,4 +1,5 @@
 import { LIMITS } from '@polyprompt/contract';
+import type { PeftBackbone } from '@polyprompt/prompts';
 import type { Registry } from '@polyprompt/registry';
 import type { Engine } from '@polyprompt/serving';
 import type { Logger } from 'pino';
@@ -10,6 +11,8 @@ export interface ServedBackbone {
   readonly fingerprint: string;
   /** Unix seconds of its making, as OpenAI's models have it. */
   readonly created: number;
+  /** What exchange with PEFT must know of it; reads the checkpoint when asked. */
+  readonly peft: () => Promise<PeftBackbone>;
 }
 
 export interface ApiLimits {

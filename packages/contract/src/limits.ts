@@ -11,6 +11,9 @@ export const LIMITS = {
   uploadBytes: 512 * MIB,
   /** An imported prompt archive, in bytes. */
   importBytes: 64 * MIB,
+  /** Characters of the labels of an imported adapter, and of the name of its model. */
+  labelsText: 8192,
+  baseModel: 256,
 
   /** Texts in one inference request. */
   inputs: 128,

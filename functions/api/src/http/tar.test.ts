@@ -1,3 +1,4 @@
+import { type Header, pack as tarPack } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import { packTar, unpackTar } from './tar.ts';
 
@@ -26,5 +27,28 @@ describe('archives', () => {
         status: 422,
       });
     }
+  });
+
+  it('hold neither paths that lead out, nor one path twice; links are passed over', async () => {
+    const entries = async (...headers: Partial<Header>[]) => {
+      const tar = tarPack();
+      for (const header of headers) tar.entry(header as Header, header.type ? '' : 'x');
+      tar.finalize();
+      return new Response(ReadableStream.from(tar) as ReadableStream).bytes();
+    };
+    for (const name of ['/etc/x', '../x', 'a/../../x', 'a/..', 'C:/x', '..\\x']) {
+      await expect(unpackTar(await entries({ name }))).rejects.toThrow(/leads out of it/);
+    }
+    const twice = await entries({ name: 'a/card.json' }, { name: 'a/card.json' });
+    await expect(unpackTar(twice)).rejects.toThrow(/twice/);
+    const link = { name: 'a/x', type: 'symlink', linkname: '/etc/passwd' } as const;
+    expect(Object.keys(await unpackTar(await entries(link, { name: 'a..b/c' })))).toEqual([
+      'a..b/c',
+    ]);
+    const folders = Array.from(
+      { length: 20 },
+      (_, i) => ({ name: `d${i}`, type: 'directory' }) as const,
+    );
+    await expect(unpackTar(await entries(...folders))).rejects.toThrow(/more than 16 entries/);
   });
 });

@@ -17,18 +17,27 @@ export function packTar(
   return ReadableStream.from(tar);
 }
 
-/** The regular files of an archive by path. @throws ApiError `archive.invalid` */
+/**
+ * The regular files of an archive by path; folders and links are passed over.
+ * @throws ApiError `archive.invalid`, also for paths that lead out of it and for those that occur twice
+ */
 export async function unpackTar(bytes: Uint8Array): Promise<Record<string, Uint8Array>> {
   const tar = extract();
   tar.end(bytes);
-  const files: [string, Uint8Array][] = [];
+  const files = new Map<string, Uint8Array>();
+  let entries = 0;
   try {
     for await (const entry of tar) {
+      if (++entries > MAX_ENTRIES) throw new Error(`it has more than ${MAX_ENTRIES} entries`);
       const pieces: Uint8Array[] = [];
       for await (const piece of entry as AsyncIterable<Uint8Array>) pieces.push(piece);
       const { type, name } = entry.header;
-      if (type === 'file') files.push([name, Buffer.concat(pieces)]);
-      if (files.length > MAX_ENTRIES) throw new Error(`it has more than ${MAX_ENTRIES} files`);
+      if (type !== 'file') continue;
+      if (/^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)|\0/.test(name)) {
+        throw new Error(`its path ${JSON.stringify(name)} leads out of it`);
+      }
+      if (files.has(name)) throw new Error(`it has ${JSON.stringify(name)} twice`);
+      files.set(name, Buffer.concat(pieces));
     }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

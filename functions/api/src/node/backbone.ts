@@ -1,7 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Backbone, openBackbone } from '@polyprompt/backbone';
+import { type Backbone, maxPromptLength, openBackbone } from '@polyprompt/backbone';
 import { isName, NAME_RULE } from '@polyprompt/contract';
+import { peftBackbone } from '@polyprompt/prompts';
 import type { Registry } from '@polyprompt/registry';
 import { MODELS_FOLDER } from '../config.ts';
 import type { ServedBackbone } from '../deps.ts';
@@ -50,6 +51,7 @@ export async function describeBackbone(backbone: Backbone): Promise<ServedBackbo
     id: backbone.name,
     fingerprint: await backbone.fingerprint(),
     created: Math.floor(mtimeMs / 1000),
+    peft: () => peftBackbone(backbone, maxPromptLength(backbone.spec)),
   };
 }
 

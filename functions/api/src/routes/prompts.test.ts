@@ -11,7 +11,7 @@ import {
   PromptVersionList,
 } from '@polyprompt/contract';
 import { describe, expect, it } from 'vitest';
-import { unpackTar } from '../http/tar.ts';
+import { packTar, unpackTar } from '../http/tar.ts';
 import { testService } from '../testing/test-service.ts';
 
 const { app, key, call, ask, publish } = await testService();
@@ -204,6 +204,95 @@ describe('archives', () => {
     await publish('acme', 'foreign', { seed: 1, backboneName: 'large' });
     const foreign = await exported('/v1/prompts/foreign/versions/1/export');
     expect(await error(foreign)).toMatchObject({ status: 404, code: 'backbone.not_found' });
+  });
+
+  describe('of PEFT', () => {
+    const adapter = () =>
+      exported('/v1/prompts/topics/versions/2/export?format=peft&base_model=acme/tiny');
+    const repack = async (
+      change: (files: Record<string, Uint8Array>) => Record<string, Uint8Array>,
+    ) =>
+      new Uint8Array(
+        await new Response(
+          packTar(change(await unpackTar(await adapter())), new Date(0)),
+        ).arrayBuffer(),
+      );
+    const refusal = async (archive: Uint8Array, query = '') => {
+      const response = await send(archive, query);
+      return { status: response.status, ...OpenAiError.parse(await response.json()).error };
+    };
+    const without = (name: string) =>
+      repack((files) =>
+        Object.fromEntries(Object.entries(files).filter(([path]) => !path.endsWith(name))),
+      );
+
+    it('carry a version out and in again, with the same answers', async () => {
+      const files = await unpackTar(await adapter());
+      const config = JSON.parse(Buffer.from(files['topics/adapter_config.json']!).toString());
+      expect(config).toMatchObject({
+        peft_type: 'PREFIX_TUNING',
+        base_model_name_or_path: 'acme/tiny',
+      });
+      const response = await send(await adapter(), '?name=from-peft');
+      const version = PromptVersion.parse(await response.json());
+      const original = await get(PromptVersion, '/v1/prompts/topics/versions/2');
+      const { labels, parameters, length } = original;
+      expect(version).toMatchObject({
+        prompt: 'from-peft',
+        version: 1,
+        job: null,
+        labels,
+        parameters,
+        length,
+      });
+      const answer = async (model: string) =>
+        (await call(secret, 'POST', `/models/${model}`, { inputs: 'the rain is' })).json();
+      expect(await answer('from-peft')).toEqual(await answer('topics@2'));
+    });
+
+    it('are named by their folder, or must be given a name', async () => {
+      const named = await repack((files) =>
+        Object.fromEntries(
+          Object.entries(files).map(([path, bytes]) => [path.replace('topics', './mine'), bytes]),
+        ),
+      );
+      expect(PromptVersion.parse(await (await send(named)).json()).prompt).toBe('mine');
+      const bare = await repack((files) =>
+        Object.fromEntries(
+          Object.entries(files).map(([path, bytes]) => [path.replace('topics/', ''), bytes]),
+        ),
+      );
+      expect(await refusal(bare)).toMatchObject({ status: 422, param: 'name' });
+      expect((await send(bare, '?name=bare')).status).toBe(200);
+    });
+
+    it('that do not fit are refused by name', async () => {
+      expect(await refusal(await without('adapter_model.safetensors'))).toMatchObject({
+        status: 422,
+        code: 'archive.invalid',
+        message: expect.stringContaining('no adapter_model.safetensors'),
+      });
+      const pickle = await repack((files) => {
+        const { 'topics/adapter_model.safetensors': _, ...rest } = files;
+        return { ...rest, 'topics/adapter_model.bin': Buffer.from('x') };
+      });
+      expect((await refusal(pickle)).message).toContain('pickle');
+      const two = await repack((files) => ({
+        ...files,
+        'b/adapter_config.json': Buffer.from('{}'),
+      }));
+      expect((await refusal(two)).message).toContain('2 adapters');
+      const larger = await repack((files) => {
+        const config = JSON.parse(Buffer.from(files['topics/adapter_config.json']!).toString());
+        const text = JSON.stringify({ ...config, num_layers: 12 });
+        return { ...files, 'topics/adapter_config.json': Buffer.from(text) };
+      });
+      expect(await refusal(larger)).toMatchObject({ status: 404, code: 'backbone.not_found' });
+      expect(await refusal(await adapter(), '?labels=a')).toMatchObject({ status: 422 });
+      expect(
+        await fail(400, 'GET', '/v1/prompts/topics/versions/1/export?format=onnx'),
+      ).toMatchObject({ param: 'format' });
+    });
   });
 });
 

@@ -21,6 +21,7 @@ import type { AppDeps, ServedBackbone } from '../deps.ts';
 import { readBytes } from '../http/body.ts';
 import { packTar, unpackTar } from '../http/tar.ts';
 import { listOf, numberAtEnd, seconds } from '../wire.ts';
+import { adapterFolder, exportAdapter, importAdapter } from './peft.ts';
 
 type Ids =
   | 'listPrompts'
@@ -48,8 +49,17 @@ export function promptHandlers({
     async importPrompt({ caller: { tenant, keyId: actor }, query, request }) {
       const advice = 'an exported version is smaller; import one version at a time';
       const files = await unpackTar(await readBytes(request, LIMITS.importBytes, advice));
-      checkBackbone(files, backbone);
       const { name, activate } = query;
+      const folder = adapterFolder(files);
+      if (folder !== undefined) {
+        const adapter = await importAdapter(files, folder, query, backbone);
+        const chosen = name ?? adapter.name;
+        if (chosen === undefined) throw unnamed();
+        const change = { actor, activate };
+        const made = await prompts.publish(tenant, chosen, adapter.packed, change);
+        return versionObject(tenant, await prompts.version(tenant, chosen, made.version));
+      }
+      checkBackbone(files, backbone);
       const { name: imported, version } = await prompts.importVersion(tenant, files, {
         name,
         activate,
@@ -83,13 +93,22 @@ export function promptHandlers({
     async retrieveCard({ caller: { tenant }, params: { name, version } }) {
       return (await prompts.version(tenant, name, version)).card;
     },
-    async exportVersion({ caller: { tenant }, params: { name, version } }) {
+    async exportVersion({ caller: { tenant }, params: { name, version }, query }) {
       const { created } = await prompts.version(tenant, name, version);
-      const files = await prompts.exportVersion(tenant, name, version);
+      const { format, base_model: baseModel } = query;
+      const files =
+        format === 'peft'
+          ? await exportAdapter(
+              name,
+              await prompts.read(tenant, name, version),
+              baseModel,
+              backbone,
+            )
+          : await prompts.exportVersion(tenant, name, version);
       return new Response(packTar(files, new Date(created)), {
         headers: {
           'content-type': 'application/x-tar',
-          'content-disposition': `attachment; filename="${name}-${version}.tar"`,
+          'content-disposition': `attachment; filename="${name}-${version}${format === 'peft' ? '-peft' : ''}.tar"`,
         },
       });
     },
@@ -140,6 +159,11 @@ function checkBackbone(files: ArchiveFiles, { id, fingerprint }: ServedBackbone)
     'backbone.not_found',
     `the archive is for the backbone "${backbone.name}" (${backbone.fingerprint}); this service has ${id} (${fingerprint})`,
   );
+}
+
+function unnamed(): ApiError {
+  const message = 'the archive has no folder to name the prompt; give a name';
+  return ApiError.unprocessable('invalid_value', message, 'name');
 }
 
 function etag(revision: number): string {

@@ -5,11 +5,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openBackbone } from '@polyprompt/backbone';
+import { maxPromptLength, openBackbone } from '@polyprompt/backbone';
 import { writeTinyBackbone } from '@polyprompt/backbone/testing';
 import type { Scope } from '@polyprompt/contract';
 import { type LocalCloud, startLocalCloud } from '@polyprompt/local-cloud';
-import { createRegistry, JobMessage, type Registry } from '@polyprompt/registry';
+import { peftBackbone } from '@polyprompt/prompts';
+import {
+  createRegistry,
+  JobMessage,
+  type Registry,
+  type RegistryOptions,
+} from '@polyprompt/registry';
 import { createEngine, type Engine, type EngineOptions } from '@polyprompt/serving';
 import { createStorage, type Queue, type Storage } from '@polyprompt/storage';
 import type { Hono } from 'hono';
@@ -29,6 +35,7 @@ export const MAX_POSITIONS = 64;
 export interface TestServiceOptions {
   readonly engine?: Partial<EngineOptions>;
   readonly deps?: Partial<AppDeps>;
+  readonly registry?: Partial<RegistryOptions>;
 }
 
 export interface TestService {
@@ -75,14 +82,15 @@ export async function testService(options: TestServiceOptions = {}): Promise<Tes
     words,
     std: 0.2,
   });
-  const fingerprint = await openBackbone(backboneDir, { cacheDir: folder }).fingerprint();
+  const opened = openBackbone(backboneDir, { cacheDir: folder });
+  const fingerprint = await opened.fingerprint();
   const cloud = await startLocalCloud({ dir: ':memory:' });
   const { endpoint, credentials } = cloud;
   const storage = createStorage({ bucket: 'test', endpoint, credentials });
   await storage.ensureBucket();
   const { url } = await storage.ensureQueue('jobs');
   const queue = storage.queue(url, JobMessage);
-  const registry = createRegistry({ storage, queue });
+  const registry = createRegistry({ storage, queue, ...options.registry });
   const engine = createEngine({
     backboneDir,
     load: promptLoader(registry),
@@ -91,7 +99,12 @@ export async function testService(options: TestServiceOptions = {}): Promise<Tes
     ...options.engine,
   });
   const { logger, log } = memoryLog();
-  const backbone = { id: BACKBONE_ID, fingerprint, created: 1_700_000_000 };
+  const backbone = {
+    id: BACKBONE_ID,
+    fingerprint,
+    created: 1_700_000_000,
+    peft: () => peftBackbone(opened, maxPromptLength(spec)),
+  };
   const deps = { registry, engine, backbone, logger, version: '0.0.0', ...options.deps };
   const app = createApp(deps);
   afterAll(async () => {

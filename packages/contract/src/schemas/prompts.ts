@@ -115,6 +115,30 @@ export type HistoryEntry = z.infer<typeof HistoryEntry>;
 export const ImportQuery = z.object({
   name: Name.optional().describe("The archive's own name unless given."),
   activate: AliasName.optional().describe('Alias that moves to the imported version.'),
+  task: Task.optional().describe('Of an adapter of PEFT that does not say it.'),
+  labels: z
+    .string()
+    .min(1)
+    .max(LIMITS.labelsText)
+    .optional()
+    .describe(
+      'Of an adapter of PEFT, which does not hold them: separated by commas, in the order of their indices. Without it, the id2label of polyprompt.json or config.json beside the adapter.',
+    ),
+});
+
+export const ExportQuery = z.object({
+  format: z
+    .enum(['polyprompt', 'peft'])
+    .default('polyprompt')
+    .describe(
+      'polyprompt: prompt.safetensors and card.json. peft: an adapter folder of Hugging Face PEFT, with what it has no place for beside it.',
+    ),
+  base_model: z
+    .string()
+    .min(1)
+    .max(LIMITS.baseModel)
+    .optional()
+    .describe('How Python finds the model of an adapter; the id of the backbone unless given.'),
 });
 
 export const PromptList = listOf('PromptList', PromptObject);
