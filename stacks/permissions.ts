@@ -20,7 +20,7 @@ interface Resources {
 /** Reads and writes all but the backbones, which are brought in by an operator. */
 export function apiMay({ state, jobs }: Resources): Statement[] {
   return [
-    objects(state, READ, ['keys/*', 'tenants/*', 'backbones/*', 'checkpoints/*']),
+    objects(state, READ, ['keys/*', 'tenants/*', 'backbones/*']),
     objects(state, WRITE, ['keys/*', 'tenants/*']),
     objects(state, DELETE, ['tenants/*', 'checkpoints/*']),
     mayList(state),
@@ -56,7 +56,7 @@ export function sweepMay({ state, jobs }: Resources): Statement[] {
   return [
     objects(state, READ, ['sweep.json', 'tenants/*']),
     objects(state, WRITE, ['sweep.json', 'tenants/*']),
-    objects(state, DELETE, ['tenants/*', 'checkpoints/*']),
+    objects(state, DELETE, ['tenants/*']),
     {
       actions: ['s3:ListBucket', 's3:ListBucketMultipartUploads'],
       resources: [state.bucket.arn],

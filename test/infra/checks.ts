@@ -99,7 +99,7 @@ export const CHECKS = {
       ? 'ApiTaskRole'
       : 'ApiRole';
     assertRights(stack, role, [
-      ...onFolders(READ, ['keys/*', 'tenants/*', 'backbones/*', 'checkpoints/*']),
+      ...onFolders(READ, ['keys/*', 'tenants/*', 'backbones/*']),
       ...onFolders(WRITE, ['keys/*', 'tenants/*']),
       ...onFolders(DELETE, ['tenants/*', 'checkpoints/*']),
       `s3:ListBucket ${BUCKET}`,
@@ -136,7 +136,7 @@ export const CHECKS = {
   'what sweeps may do that and no more, every hour': (stack) => {
     assertRights(stack, 'SweepRole', [
       ...onFolders([...READ, ...WRITE], ['sweep.json', 'tenants/*']),
-      ...onFolders(DELETE, ['tenants/*', 'checkpoints/*']),
+      ...onFolders(DELETE, ['tenants/*']),
       `s3:ListBucket ${BUCKET}`,
       `s3:ListBucketMultipartUploads ${BUCKET}`,
       'sqs:SendMessage sqs:JobsQueue',
