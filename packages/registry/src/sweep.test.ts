@@ -88,7 +88,7 @@ describe('a sweep', () => {
     const expires = clock.now() + HOUR;
     await files.create('other', { ...FILE, expires, body: bytes('x') });
     clock.advance(HOUR);
-    const failed: string[] = [];
+    const failed: unknown[] = [];
     const report = await registry.sweep({ onError: (_, tenant) => failed.push(tenant) });
     expect(report).toMatchObject({ tenants: 2, files: 1 });
     expect(failed).toEqual(['acme']);

@@ -15,8 +15,8 @@ export interface SweepOptions {
   readonly everyMs?: number;
   /** Ends the sweep before the next tenant. */
   readonly signal?: AbortSignal;
-  /** Told about a tenant whose sweep failed; the others are swept nevertheless. */
-  readonly onError?: (error: unknown, tenant: string) => void;
+  /** Told about a tenant whose sweep failed, or uploads (no tenant); the rest is swept nevertheless. */
+  readonly onError?: (error: unknown, tenant?: string) => void;
 }
 
 export interface SweepReport {
@@ -50,8 +50,13 @@ export async function sweep(
     if (error === tooSoon) return undefined;
     throw error;
   }
-  const uploads = await storage.abortUploads(folders.tenants, clock.now() - ABANDONED_MS);
-  const report = { tenants: 0, files: 0, uploads, requests: 0, reminded: 0 };
+  const report = { tenants: 0, files: 0, uploads: 0, requests: 0, reminded: 0 };
+  try {
+    report.uploads = await storage.abortUploads(folders.tenants, clock.now() - ABANDONED_MS);
+  } catch (error) {
+    // A role may not be allowed to list them where the bucket's lifecycle takes care of them.
+    onError(error);
+  }
   for await (const tenant of storage.listFolders(folders.tenants)) {
     if (signal?.aborted) break;
     report.tenants++;

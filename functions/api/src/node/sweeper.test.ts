@@ -55,7 +55,7 @@ describe('the sweeper', () => {
     await settled();
     expect(log.map((line) => JSON.parse(line).msg)).toEqual([
       'the store could not be swept',
-      'a tenant could not be swept',
+      'a part of the store could not be swept',
       'store swept',
     ]);
     expect(JSON.parse(log[2]!)).toMatchObject({ files: 2 });

@@ -27,7 +27,8 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   let sweeping: Promise<void> = Promise.resolve();
 
   const sweep = async () => {
-    const onError = (err: unknown) => logger.warn({ err }, 'a tenant could not be swept');
+    const onError = (err: unknown) =>
+      logger.warn({ err }, 'a part of the store could not be swept');
     try {
       const report = await registry.sweep({ everyMs, signal: stop.signal, onError });
       if (report && didSomething(report)) logger.info(report, 'store swept');
