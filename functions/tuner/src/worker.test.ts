@@ -195,6 +195,19 @@ describe('a job that is stopped', () => {
     expect(await runJobOnce({ tenant: TENANT, jobId: 'ftjob-none' }, connect())).toBe('ended');
   });
 
+  it('that another worker has keeps no second machine, unless the other one has died', async () => {
+    const { upload, create, connect } = await quick();
+    const { id: jobId } = await create(await upload(DATA));
+    const holder = connect();
+    const handle = await holder.registry.jobs.take(TENANT, jobId, 'another');
+    if (typeof handle === 'string') throw new Error(handle);
+    const message = { tenant: TENANT, jobId };
+    expect(await runJobOnce(message, connect({ busySeconds: 0.01 }))).toBe('lost');
+    const second = runJobOnce(message, connect({ busySeconds: 1 }));
+    await handle.release();
+    expect(await second).toBe('ended');
+  });
+
   it('pauses, leaves the queue, and resumes to the same bytes', async () => {
     const { upload, create, startTuner, ended, until, registry, queue, events } = await quick();
     const { id } = await create(await upload(DATA), { hyperparameters: LONG });

@@ -15,6 +15,8 @@ export interface TunerDeps extends WorkDeps {
   readonly workerId?: string | undefined;
   /** How long a message stays hidden when its worker falls silent. @default 60 s */
   readonly visibilitySeconds?: number | undefined;
+  /** Ends when the queue has brought nothing for so long; never without it. */
+  readonly idleSeconds?: number | undefined;
   /** Before another look at a job that someone else works on. @default 60 s */
   readonly busySeconds?: number | undefined;
   /** Milliseconds before the next try when the store or the queue does not answer. @default 5000 */
@@ -22,18 +24,34 @@ export interface TunerDeps extends WorkDeps {
 }
 
 const VISIBILITY_SECONDS = 60;
+/** The longest that a queue lets wait. */
+const POLL_SECONDS = 20;
 const BUSY_SECONDS = 60;
 const PAUSE_MS = 5000;
 /** A message that was received this often is replaced by a fresh one, before the queue takes it for a dead letter. */
 const REPLACE_AFTER = 3;
 
-/** Works on what the queue brings until `signal` aborts; what it has then is given back with a checkpoint. */
+/**
+ * Works on what the queue brings until `signal` aborts, or nothing came for `idleSeconds`; what it has when it is
+ * told to end is given back with a checkpoint.
+ */
 export async function runTuner(deps: TunerDeps): Promise<void> {
   const { queue, signal, log, visibilitySeconds = VISIBILITY_SECONDS, pauseMs = PAUSE_MS } = deps;
+  const { idleSeconds } = deps;
+  const patience =
+    idleSeconds === undefined
+      ? {}
+      : { waitSeconds: Math.min(POLL_SECONDS, Math.max(1, idleSeconds)) };
+  let busyUntil = performance.now();
   while (!signal.aborted) {
     try {
-      const [message] = await queue.receive({ visibilitySeconds, signal });
-      if (message) await handle(message, visibilitySeconds, deps);
+      const [message] = await queue.receive({ visibilitySeconds, signal, ...patience });
+      if (message) {
+        await handle(message, visibilitySeconds, deps);
+        busyUntil = performance.now();
+      } else if (idleSeconds !== undefined && performance.now() - busyUntil >= idleSeconds * 1000) {
+        return;
+      }
     } catch (error) {
       log.error({ err: error }, 'the queue, or a job it brought, could not be handled');
       await pause(pauseMs, signal);
@@ -42,23 +60,23 @@ export async function runTuner(deps: TunerDeps): Promise<void> {
 }
 
 /**
- * Works on one job whatever the queue says; waits while another worker has it. A job that must be let go
- * unfinished is announced on the queue.
+ * Works on one job whatever the queue says. A job that must be let go unfinished is announced on the queue. One
+ * that another worker has is looked at once more, after the lease of a dead worker would have run out: a machine
+ * that only waits for a living one would be paid for nothing.
  */
 export async function runJobOnce(message: JobMessage, deps: TunerDeps): Promise<Ending> {
   const { queue, signal, busySeconds = BUSY_SECONDS } = deps;
-  while (!signal.aborted) {
-    const taken = await take(message, deps);
-    if (taken === 'done') return 'ended';
-    if (taken === 'busy') {
-      await pause(busySeconds * 1000, signal);
-      continue;
-    }
-    const ending = await workOnJob(taken, deps);
-    if (ending === 'given_back') await queue.send(message);
-    return ending;
+  let taken = await take(message, deps);
+  if (taken === 'busy') {
+    await pause(busySeconds * 1000, signal);
+    if (signal.aborted) return 'lost';
+    taken = await take(message, deps);
   }
-  return 'lost';
+  if (taken === 'busy') return 'lost';
+  if (taken === 'done') return 'ended';
+  const ending = await workOnJob(taken, deps);
+  if (ending === 'given_back') await queue.send(message);
+  return ending;
 }
 
 /**
