@@ -54,7 +54,10 @@ export const questionAnsweringView: TaskView<QuestionAnsweringTypes> = {
       ...(topK > 1 ? { answers: shown } : {}),
     };
   },
-  metrics: () => ['exact_match', 'f1', 'f1_language'],
+  metrics: ({ metrics }) => [
+    ...['exact_match', 'f1', 'f1_language'],
+    ...('f1_best' in metrics ? ['f1_answerable', 'accuracy_impossible'] : []),
+  ],
   unknownLabels: () => [],
   details,
 };
