@@ -28,6 +28,7 @@ export interface ScoredRow extends TrainRow {
   readonly example: number;
   /** Where its tokens are in the text; only of tasks whose answers point into it. */
   readonly spans?: TokenSpans;
+  readonly causal?: boolean;
   /** Where an answer may be; only of tasks that find one in a context. */
   readonly context?: ContextTokens;
 }
@@ -62,8 +63,8 @@ export async function prepareData(
 ): Promise<PreparedData> {
   const task: AnyTask = taskOf(settings.task);
   const { examples, devExamples, seed } = settings;
-  const train = ofLanguages(parse(task, files.train, 'train'), settings.languages);
-  const dev = files.dev ? parse(task, files.dev, 'dev') : holdOut(train, seed);
+  const train = ofLanguages(parse(task, files.train, 'train', settings), settings.languages);
+  const dev = files.dev ? parse(task, files.dev, 'dev', settings) : holdOut(train, seed);
   const fitted = drawn(files.dev ? train.examples : (dev as HeldOut).rest, examples, seed);
   const measured = drawn(dev.examples, devExamples, seed);
   // Of all examples, so that a rare label that is held out entirely is still known.
@@ -93,7 +94,7 @@ export async function prepareData(
     ...(feature.context
       ? spanTarget(feature.target as SpanTarget, feature.ids.length, feature.context)
       : { target: oneHot(feature.target, labels.length) }),
-    ...(feature.spans ? { spans: feature.spans } : {}),
+    ...(feature.spans ? { spans: feature.spans, causal } : {}),
     ...(feature.context ? { context: feature.context } : {}),
   });
   return {
@@ -117,9 +118,15 @@ interface Parsed {
   readonly file: DataFile;
 }
 
-function parse(task: AnyTask, path: string, role: 'train' | 'dev'): Parsed {
+function parse(
+  task: AnyTask,
+  path: string,
+  role: 'train' | 'dev',
+  { offsetUnit, invalidTags }: TuningSettings,
+): Parsed {
   const source = readSource(path);
-  const report = task.parse(source, { purpose: role === 'train' ? 'train' : 'evaluate' });
+  const purpose = role === 'train' ? 'train' : 'evaluate';
+  const report = task.parse(source, { purpose, offsetUnit, invalidTags });
   const { examples, hash, name, bytes, languages } = report;
   const file = { role, name, hash, bytes, examples: examples.length, languages };
   return { report, examples, file };

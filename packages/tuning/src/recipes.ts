@@ -33,6 +33,8 @@ const COMMON: Omit<Recipe, 'recipe' | 'pooling'> = {
   patience: 8,
   maxTokens: 256,
   truncate: false,
+  offsetUnit: 'codepoint',
+  invalidTags: 'fix',
   tokenBudget: 4096,
 };
 

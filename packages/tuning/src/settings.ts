@@ -2,7 +2,7 @@
  * Everything that decides what a run computes. A recipe is a named set of these; what the user
  * gives overrides it. All of it goes into the prompt's card.
  */
-import { TASK_NAMES, type TaskName } from '@polyprompt/tasks';
+import { OFFSET_UNITS, TASK_NAMES, type TaskName } from '@polyprompt/tasks';
 import { z } from 'zod';
 import { TuningError } from './errors.ts';
 import { recipeFor } from './recipes.ts';
@@ -65,6 +65,10 @@ export const TuningSettings = z.strictObject({
   maxTokens: z.int().min(SHORTEST_ROW).max(4096),
   /** Cut texts that are longer; otherwise they are refused. */
   truncate: z.boolean(),
+  /** What offsets in the data count. */
+  offsetUnit: z.enum(OFFSET_UNITS),
+  /** What becomes of tags that cannot follow each other: mended with a warning, or refused. */
+  invalidTags: z.enum(['fix', 'refuse']),
   /** Largest padded size of one run of the graph; larger batches are accumulated. */
   tokenBudget: z.int().min(16).max(1_048_576),
 });

@@ -1,8 +1,15 @@
 /** `polyprompt evaluate`: scores of a prompt on labelled files, per file and language. */
 import { readFileSync } from 'node:fs';
-import { type Evaluation, type Example, type Scores, showIssue } from '@polyprompt/tasks';
+import {
+  type Evaluation,
+  type Example,
+  OFFSET_UNITS,
+  type OffsetUnit,
+  type Scores,
+  showIssue,
+} from '@polyprompt/tasks';
 import { answerInputs, tokenLimit } from '@polyprompt/tuning';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { CliError } from '../errors.ts';
 import { count, fixed, plural } from '../format.ts';
 import { type LoadedPrompt, loadPrompt } from '../loaded-prompt.ts';
@@ -27,6 +34,8 @@ interface Options
   readonly data: readonly string[];
   readonly language?: readonly string[];
   readonly details?: boolean;
+  readonly offsetUnit?: OffsetUnit;
+  readonly invalidTags?: 'fix' | 'refuse';
   readonly json?: boolean;
 }
 
@@ -48,11 +57,20 @@ export function evaluateCommand(): Command {
     .description('Score a prompt on labelled files, per file and per language.')
     .requiredOption('--prompt <dir>', 'folder that "polyprompt tune" wrote')
     .option('--backbone <dir>', 'model folder (default: that of the prompt, where it is at hand)')
-    .requiredOption('--data <file...>', 'labelled files: JSONL, CSV or TSV')
+    .requiredOption('--data <file...>', 'labelled files, in the formats of tune')
     .option('--language <tag...>', 'of rows that name none: one for all files, or one for each')
     .option('--stride <n>', 'tokens that the windows of a long text share', whole(0))
     .option('--max-answer-tokens <n>', 'longest answer to a question (default: 30)', whole(1))
     .option('--null-threshold <n>', 'how much surer than of an answer "none" must be', signed)
+    .addOption(
+      new Option('--offset-unit <unit>', 'what offsets in the data count').choices(OFFSET_UNITS),
+    )
+    .addOption(
+      new Option('--invalid-tags <what>', 'tags that cannot follow each other').choices([
+        'fix',
+        'refuse',
+      ]),
+    )
     .option('--details', 'scores of every label, and which labels are taken for which')
     .option('--json', 'everything as JSON');
   return withDevice(withLimits(command))
@@ -83,7 +101,7 @@ async function evaluate(options: Options): Promise<void> {
     // All of them are read before anything is computed: the last may be the one with a mistake.
     const files = data.map((file, i) => ({
       file,
-      examples: readExamples(view, file, language[i] ?? language[0]),
+      examples: readExamples(view, file, options, language[i] ?? language[0]),
     }));
     const answered: Answered[] = [];
     for (const { file, examples } of files) {
@@ -105,9 +123,19 @@ async function evaluate(options: Options): Promise<void> {
 }
 
 /** @throws CliError `no_such_file`, `bad_input` with every problem of the file */
-function readExamples({ task }: View, file: string, language?: string): readonly AnyExample[] {
+function readExamples(
+  { task }: View,
+  file: string,
+  { offsetUnit, invalidTags }: Options,
+  language?: string,
+): readonly AnyExample[] {
   const source = { name: file, bytes: readBytes(file) };
-  const report = task.parse(source, { purpose: 'evaluate', ...(language ? { language } : {}) });
+  const report = task.parse(source, {
+    purpose: 'evaluate',
+    offsetUnit,
+    invalidTags,
+    ...(language ? { language } : {}),
+  });
   if (report.valid) return report.examples;
   const errors = report.issues.filter(({ severity }) => severity === 'error');
   throw new CliError('bad_input', errors.map((issue) => showIssue(issue, file)).join('\n'));

@@ -1,7 +1,7 @@
 /** `polyprompt tune`: from a labelled file to a prompt folder. */
 import { type Backbone, checkPromptLength, openBackbone } from '@polyprompt/backbone';
 import { TRAINED_POOLING } from '@polyprompt/prompts';
-import { TASK_NAMES } from '@polyprompt/tasks';
+import { OFFSET_UNITS, TASK_NAMES } from '@polyprompt/tasks';
 import {
   type FileCheck,
   METHODS,
@@ -17,6 +17,7 @@ import {
   tuneInWorker,
 } from '@polyprompt/tuning';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { modelFolder } from '../backbones/folders.ts';
 import { CliError } from '../errors.ts';
 import { findings } from '../findings.ts';
 import { commandLine, millions, plural } from '../format.ts';
@@ -49,6 +50,8 @@ interface Options extends DeviceOptions {
   readonly dropout?: number;
   readonly maxTokens?: number;
   readonly truncate?: boolean;
+  readonly offsetUnit?: TuningSettings['offsetUnit'];
+  readonly invalidTags?: TuningSettings['invalidTags'];
   readonly languages?: string[];
   readonly checkpointSeconds?: number;
   readonly resume?: boolean;
@@ -63,7 +66,10 @@ export function tuneCommand(): Command {
     new Option(flags, description).choices(values);
   const command = new Command('tune')
     .description('Train a prompt on labelled examples. The backbone itself stays as it is.')
-    .requiredOption('--train <file>', 'labelled examples: JSONL, CSV or TSV with text and label')
+    .requiredOption(
+      '--train <file>',
+      'labelled examples: JSONL, CSV, TSV; CoNLL to tag words; SQuAD JSON to answer questions',
+    )
     .option('--dev <file>', 'examples to choose the best version by (default: a tenth of --train)')
     .requiredOption('--out <dir>', 'folder for the prompt')
     .option('--backbone <dir>', 'model folder (default: the one that ships with polyprompt)')
@@ -92,6 +98,10 @@ export function tuneCommand(): Command {
     )
     .option('--max-tokens <n>', 'longest text in tokens', whole(3))
     .option('--truncate', 'cut longer texts instead of refusing them')
+    .addOption(choice('--offset-unit <unit>', 'what offsets in the data count', OFFSET_UNITS))
+    .addOption(
+      choice('--invalid-tags <what>', 'tags that cannot follow each other', ['fix', 'refuse']),
+    )
     .option('--languages <tag...>', 'train on examples of these languages alone')
     .option('--checkpoint-seconds <n>', 'time between two checkpoints (default: 30)', decimal)
     .addOption(
@@ -115,6 +125,7 @@ Ctrl-C writes a checkpoint and stops; a second Ctrl-C stops at once.
 
 Examples:
   polyprompt tune --train train.jsonl --dev dev.jsonl --out topics
+  polyprompt tune --task token-classification --train train.conll --out names
   polyprompt tune --train train.csv --out topics --method soft --length 20 --epochs 10
   polyprompt tune --backbone ~/models/xlm-roberta-base --train nli.tsv --out nli --recipe tu2022-xnli
   polyprompt tune --train train.jsonl --dev dev.jsonl --out topics --candidates "lr=2e-3,5e-3;seed=1,2"
@@ -125,7 +136,7 @@ Examples:
 }
 
 async function tune(options: Options, args: readonly string[]): Promise<void> {
-  const backbone = openBackbone(requireBackbone(options));
+  const backbone = openBackbone(modelFolder(requireBackbone(options)));
   if (options.length !== undefined) checkPromptLength(backbone.spec, options.length);
   const job = jobOf(options, backbone);
   const { settings: all } = await settingsOfJob(job, backbone);
@@ -180,10 +191,12 @@ function requireBackbone({ backbone = shippedBackbone() }: Options): string {
 function inputOf(options: Options): TuningInput {
   const { task, recipe, method, length, lr: learningRate, schedule, epochs, batchSize } = options;
   const { seed, patience, pooling, dropout, maxTokens, truncate, languages } = options;
+  const { offsetUnit, invalidTags } = options;
   const { reparameterise, verbalizer } = options;
   return {
     ...{ task, recipe, method, length, learningRate, schedule, epochs, batchSize },
     ...{ seed, patience, pooling, dropout, maxTokens, truncate, languages },
+    ...{ offsetUnit, invalidTags },
     ...{ reparameterise, verbalizer },
   };
 }
