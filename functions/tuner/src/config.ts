@@ -39,6 +39,8 @@ const SETTINGS = {
     env: 'POLYPROMPT_JOB',
     ...text(z.string().regex(/^[^/]+\/[^/]+$/), '<tenant>/<job id>'),
   },
+  /** End when the queue has brought nothing for so long; without it, wait for ever. */
+  idleSeconds: { env: 'POLYPROMPT_IDLE_SECONDS', ...whole(0, 86_400) },
   /** A model folder, whose name is the id of its backbone. */
   backbone: { env: 'POLYPROMPT_BACKBONE', ...folder },
   /** A folder of model folders, each named by its id. */

@@ -54,6 +54,7 @@ async function run({ job, ...settings }: TunerConfig): Promise<void> {
     device: settings.device,
     threads: settings.threads,
     checkpointSeconds: settings.checkpointSeconds,
+    idleSeconds: settings.idleSeconds,
   };
   await sweepWorkDirs(workDir);
   log.info({ bucket, endpoint, job }, 'tuner started');

@@ -1,5 +1,6 @@
 /** A storage over a fresh local cloud: what the tests of this package run against. */
 
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Clock,
@@ -12,6 +13,14 @@ import {
 import { onTestFinished } from 'vitest';
 import { createContext } from './context.ts';
 import { createStorage } from './storage.ts';
+
+/** Another object store that the tests run against, as `npm run test:radosgw` sets it; faults are then without effect. */
+const ELSEWHERE = process.env.POLYPROMPT_TEST_S3
+  ? {
+      endpoint: process.env.POLYPROMPT_TEST_S3,
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    }
+  : undefined;
 
 /** Every fault of the service strikes one call in twenty; only the slow body, which tests nothing here, does not. */
 export const ROUGH: FaultRates = Object.fromEntries(
@@ -26,8 +35,9 @@ export async function testStorage({ clock, seed = 1 }: { clock?: Clock; seed?: n
     maxSkewMs: Number.POSITIVE_INFINITY,
     ...(clock ? { clock } : {}),
   });
-  const { endpoint, credentials } = cloud;
-  const options = { endpoint, credentials, bucket: 'bucket', ...(clock ? { clock } : {}) };
+  const { endpoint, credentials } = ELSEWHERE ?? cloud;
+  const bucket = ELSEWHERE ? `test-${randomUUID()}` : 'bucket';
+  const options = { endpoint, credentials, bucket, ...(clock ? { clock } : {}) };
   const storage = createStorage(options);
   await storage.ensureBucket();
   onTestFinished(async () => {
