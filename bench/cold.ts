@@ -11,9 +11,9 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { openBackbone } from '@polyprompt/backbone';
 import { type LocalCloud, startLocalCloud } from '@polyprompt/local-cloud';
+import { packedTinyPrompt } from '@polyprompt/prompts/testing';
 import { createRegistry, JobMessage } from '@polyprompt/registry';
 import { createStorage } from '@polyprompt/storage';
-import { tinyPrompt } from '../functions/api/src/testing/tiny-prompt.ts';
 import { type Architecture, bundleApi } from '../tools/bundle/bundle.ts';
 import { writeShape, XLMR_BASE } from './shapes.ts';
 
@@ -89,7 +89,7 @@ async function prepared(dir: string, backboneDir: string): Promise<LocalCloud> {
   const { url } = await storage.ensureQueue('polyprompt-jobs');
   const registry = createRegistry({ storage, queue: storage.queue(url, JobMessage) });
   const backbone = openBackbone(backboneDir, { cacheDir: join(folder, 'hashes') });
-  const prompt = tinyPrompt(backbone.spec, await backbone.fingerprint(), {
+  const prompt = packedTinyPrompt(backbone.spec, await backbone.fingerprint(), {
     seed: 1,
     length: 16,
     backboneName: backbone.name,

@@ -11,11 +11,11 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type BackboneSpec, openBackbone } from '@polyprompt/backbone';
-import type { Prompt, Tensor } from '@polyprompt/prompts';
+import { openBackbone } from '@polyprompt/backbone';
+import type { Prompt } from '@polyprompt/prompts';
+import { tinyPrompt } from '@polyprompt/prompts/testing';
 import { createEngine, WorkerPool } from '@polyprompt/serving';
 import { textClassification } from '@polyprompt/tasks';
-import { noise } from './shapes.ts';
 
 const LENGTH = 16;
 const CLASSES = 4;
@@ -146,36 +146,12 @@ async function traffic(title: string, room: number): Promise<void> {
 }
 
 function makePrompt(seed: number): Prompt {
-  const { layers, heads, headDim, hidden }: BackboneSpec = backbone.spec;
-  const scaled = (tensor: Tensor): Tensor => {
-    tensor.data.forEach((value, i) => {
-      tensor.data[i] = value * (1 + seed / PROMPTS);
-    });
-    return tensor;
-  };
-  return {
-    task: 'text-classification',
+  return tinyPrompt(backbone.spec, fingerprint, {
+    seed,
     labels: Array.from({ length: CLASSES }, (_, i) => `label ${i}`),
-    method: 'prefix',
-    backbone: fingerprint,
+    length: LENGTH,
     backboneName: backbone.name,
-    positions: 'shifted',
-    pooling: 'first',
-    prefix: scaled(noise([layers, 2, heads, LENGTH, headDim], 0.1) as Tensor),
-    headWeight: scaled(noise([hidden, CLASSES], 0.05) as Tensor),
-    headBias: scaled(noise([CLASSES], 0) as Tensor),
-    training: {
-      recipe: 'none',
-      seed,
-      epochs: 0,
-      steps: 0,
-      best: 0,
-      examples: { train: 0, dev: 0 },
-      languages: [],
-      metric: 'accuracy',
-      score: 0,
-    },
-  };
+  });
 }
 
 /** Prompt i is asked for 1/(i+1) as often as prompt 0. */

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { openBackbone } from '@polyprompt/backbone';
 import { writeTinyBackbone } from '@polyprompt/backbone/testing';
 import { startLocalCloud } from '@polyprompt/local-cloud';
+import { packedTinyPrompt } from '@polyprompt/prompts/testing';
 import { createRegistry, JobMessage } from '@polyprompt/registry';
 import { createStorage } from '@polyprompt/storage';
 import { afterAll } from 'vitest';
-import { tinyPrompt } from '../../functions/api/src/testing/tiny-prompt.ts';
 
 export interface Event {
   readonly headers: Readonly<Record<string, string>>;
@@ -45,7 +45,7 @@ export async function startCloud() {
   const { url } = await storage.ensureQueue('jobs');
   const registry = createRegistry({ storage, queue: storage.queue(url, JobMessage) });
   const backbone = openBackbone(backboneDir, { cacheDir: folder });
-  const prompt = tinyPrompt(spec, await backbone.fingerprint(), { seed: 1 });
+  const prompt = packedTinyPrompt(spec, await backbone.fingerprint(), { seed: 1 });
   await registry.prompts.publish('acme', 'topics', prompt, { actor: 'test' });
   const { secret } = await registry.keys.create('acme', { name: 'key', scopes: ['admin'] });
   afterAll(async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { openBackbone, Predictor } from '@polyprompt/backbone';
 import { writeTinyBackbone } from '@polyprompt/backbone/testing';
 import type { Prompt } from '@polyprompt/prompts';
+import { type TinyPromptOptions, tinyPrompt } from '@polyprompt/prompts/testing';
 import {
   type LabelScore,
   type ScoredPiece,
@@ -16,7 +17,6 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { createEngine, type Engine, type EngineOptions } from './engine.ts';
 import { ServingError } from './errors.ts';
 import { manualClock } from './testing/manual-clock.ts';
-import { type TinyPromptOptions, tinyPrompt } from './testing/tiny-prompt.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'serving-'));
 const backboneDir = join(folder, 'tiny');
@@ -26,6 +26,8 @@ const fingerprint = await backbone.fingerprint();
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const prompts: Record<string, Prompt> = {};
+const labels = (count: number) => Array.from({ length: count }, (_, i) => `label-${i}`);
+
 function define(key: string, options: TinyPromptOptions): Prompt {
   prompts[key] = tinyPrompt(spec, fingerprint, options);
   return prompts[key];
@@ -72,12 +74,12 @@ describe('answers', () => {
   it('are the same in a mixed batch as one by one', async () => {
     open({ limits: { batchPadding: 0.9 } });
     const kinds: TinyPromptOptions[] = [
-      { seed: 2, length: 1, classes: 2 },
-      { seed: 3, length: 9, classes: 7 },
-      { seed: 4, length: 4, classes: 3, pooling: 'mean' },
-      { seed: 5, length: 30, classes: 1, pooling: 'last' },
-      { seed: 6, method: 'soft', length: 5, classes: 4 },
-      { seed: 7, method: 'head', classes: 5 },
+      { seed: 2, length: 1, labels: labels(2) },
+      { seed: 3, length: 9, labels: labels(7) },
+      { seed: 4, length: 4, labels: labels(3), pooling: 'mean' },
+      { seed: 5, length: 30, labels: labels(1), pooling: 'last' },
+      { seed: 6, method: 'soft', length: 5, labels: labels(4) },
+      { seed: 7, method: 'head', labels: labels(5) },
     ];
     const texts = ['a', 'some words, no more', 'a longer text than others'];
     const cases = kinds.flatMap((kind) => {

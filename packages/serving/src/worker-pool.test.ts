@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBackbone, Predictor, type PromptTensors } from '@polyprompt/backbone';
 import { writeTinyBackbone } from '@polyprompt/backbone/testing';
+import { tinyPrompt } from '@polyprompt/prompts/testing';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { InferenceRow } from './protocol.ts';
-import { tinyPrompt } from './testing/tiny-prompt.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'serving-'));

@@ -51,6 +51,7 @@ export async function loadService({
     storage,
     queue: storage.queue(queue, JobMessage),
     readAhead: false,
+    tenantJobs: config.tenantJobs,
   });
   const backbone = await openServedBackbone(config, root, registry);
   const engine = createEngine({

@@ -10,6 +10,7 @@ import { writeTinyBackbone } from '@polyprompt/backbone/testing';
 import type { Scope } from '@polyprompt/contract';
 import { type LocalCloud, startLocalCloud } from '@polyprompt/local-cloud';
 import { peftBackbone } from '@polyprompt/prompts';
+import { packedTinyPrompt, type TinyPromptOptions } from '@polyprompt/prompts/testing';
 import {
   createRegistry,
   JobMessage,
@@ -26,7 +27,6 @@ import { createApp } from '../app.ts';
 import type { AppDeps } from '../deps.ts';
 import { promptLoader } from '../prompt-key.ts';
 import { createConformance } from './conformance.ts';
-import { type TinyPromptOptions, tinyPrompt } from './tiny-prompt.ts';
 
 export const BACKBONE_ID = 'tiny';
 /** Positions of the tiny backbone; a text that is longer is refused. */
@@ -138,7 +138,7 @@ export async function testService(options: TestServiceOptions = {}): Promise<Tes
       return (await registry.keys.create(tenant, { name, scopes })).secret;
     },
     async publish(tenant, name, { activate, ...prompt }) {
-      const packed = tinyPrompt(spec, fingerprint, prompt);
+      const packed = packedTinyPrompt(spec, fingerprint, prompt);
       const made = await registry.prompts.publish(tenant, name, packed, {
         actor: 'test',
         activate,

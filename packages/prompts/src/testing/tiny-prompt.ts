@@ -1,40 +1,53 @@
-import type { BackboneSpec } from '@polyprompt/backbone';
-import { type PackedPrompt, type Prompt, packPrompt, type Tensor } from '@polyprompt/prompts';
+import { type PackedPrompt, packPrompt } from '../folder.ts';
+import type { Prompt, Tensor } from '../prompt.ts';
+
+/** Of the backbone. */
+export interface TinyPromptShape {
+  readonly layers: number;
+  readonly heads: number;
+  readonly headDim: number;
+  readonly hidden: number;
+}
 
 export interface TinyPromptOptions {
   readonly seed: number;
   readonly task?: Prompt['task'];
   readonly labels?: readonly string[];
+  readonly method?: Prompt['method'];
   readonly length?: number;
+  readonly pooling?: Prompt['pooling'];
   readonly backboneName?: string;
 }
 
-/** A packed prompt of arbitrary numbers; different seeds give clearly different answers. */
+/** A prompt of arbitrary numbers; different seeds give clearly different answers. */
 export function tinyPrompt(
-  { layers, heads, headDim, hidden }: BackboneSpec,
+  { layers, heads, headDim, hidden }: TinyPromptShape,
   fingerprint: string,
   {
     seed,
     task = 'text-classification',
     labels = ['food', 'weather', 'music'],
+    method = 'prefix',
     length = 4,
+    pooling = 'first',
     backboneName = 'tiny',
   }: TinyPromptOptions,
-): PackedPrompt {
+): Prompt {
   let n = seed * 7919;
   const tensor = (...shape: number[]): Tensor => {
     const count = shape.reduce((product, size) => product * size, 1);
     return { shape, data: Float32Array.from({ length: count }, () => Math.sin(n++ * 12.9898)) };
   };
-  const prompt: Prompt = {
+  return {
     task,
     labels: [...labels],
-    method: 'prefix',
+    method,
     backbone: fingerprint,
     backboneName,
     positions: 'shifted',
-    pooling: 'first',
-    prefix: tensor(layers, 2, heads, length, headDim),
+    pooling,
+    ...(method === 'prefix' && { prefix: tensor(layers, 2, heads, length, headDim) }),
+    ...(method === 'soft' && { softPrompt: tensor(length, hidden) }),
     headWeight: tensor(hidden, labels.length),
     headBias: tensor(labels.length),
     training: {
@@ -49,7 +62,11 @@ export function tinyPrompt(
       score: 0,
     },
   };
-  return packPrompt(prompt, {
+}
+
+/** The same as files, with a card that says nothing. */
+export function packedTinyPrompt(...of: Parameters<typeof tinyPrompt>): PackedPrompt {
+  return packPrompt(tinyPrompt(...of), {
     created: '2026-01-01T00:00:00Z',
     data: [],
     settings: {},

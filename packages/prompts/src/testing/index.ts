@@ -1,0 +1,7 @@
+/** @module For tests and benches: prompts of arbitrary numbers. */
+export {
+  packedTinyPrompt,
+  type TinyPromptOptions,
+  type TinyPromptShape,
+  tinyPrompt,
+} from './tiny-prompt.ts';
