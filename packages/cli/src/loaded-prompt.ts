@@ -16,6 +16,7 @@ import {
   readPrompt,
 } from '@polyprompt/prompts';
 import { type PromptInUse, TUNED_BACKBONE } from '@polyprompt/tuning';
+import { modelFolder, pulledFolder } from './backbones/folders.ts';
 import { CliError } from './errors.ts';
 import { shippedBackbone } from './options.ts';
 
@@ -42,14 +43,19 @@ export async function loadPrompt(dir: string, options: LoadOptions = {}): Promis
 }
 
 async function requireBackbone(dir: string, prompt: Prompt): Promise<Backbone> {
-  const backbone = openBackbone(dir);
+  const backbone = openBackbone(modelFolder(dir));
   assertBackbone(prompt, { name: backbone.name, fingerprint: await backbone.fingerprint() });
   return backbone;
 }
 
 async function findBackbone(dir: string, prompt: Prompt): Promise<Backbone> {
   const own = join(dir, TUNED_BACKBONE);
-  const candidates = [existsSync(own) ? own : undefined, shippedBackbone()];
+  const pulled = join(pulledFolder(), prompt.backboneName);
+  const candidates = [
+    existsSync(own) ? own : undefined,
+    existsSync(pulled) ? pulled : undefined,
+    shippedBackbone(),
+  ];
   for (const candidate of candidates) {
     if (candidate === undefined) continue;
     const backbone = openBackbone(candidate);

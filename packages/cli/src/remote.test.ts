@@ -173,6 +173,9 @@ describe('prompts', () => {
     const texts = ['the rain', 'is soup'];
     const remote = (await done('infer', 'weather@1', '--text', ...texts)).trim().split('\n');
     const tar = world.path('weather.tar');
+    const adapter = world.path('adapter.tar');
+    await done('prompts', 'export', 'weather@1', '--format', 'peft', '--out', adapter);
+    expect(await done('prompts', 'import', adapter, '--name', 'zebra')).toBe('zebra@1\n');
     await done('prompts', 'export', 'weather@1', '--out', tar);
     const prompt = world.path('prompt');
     mkdirSync(prompt);

@@ -28,7 +28,7 @@ export function modelFolder(folderOrName: string, env?: NodeJS.ProcessEnv): stri
   const known = listModels(places).map((folder) => basename(folder));
   throw new CliError(
     'no_such_file',
-    `${folderOrName} is neither a folder nor the name of a model of this machine, which has ${known.join(', ') || 'none'}; "polyprompt backbone pull" brings one from the hub`,
+    `${folderOrName} is not a model folder: it does not exist, and this machine has no model of that name, but ${known.join(', ') || 'none at all'}; "polyprompt backbone pull" brings one from the hub`,
   );
 }
 

@@ -1,6 +1,6 @@
 /** `polyprompt prompts`: the prompts of a service, their versions and aliases. */
 import type { HistoryEntry, PromptObject, PromptVersion } from '@polyprompt/contract';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { CliError } from '../errors.ts';
 import { bytes, count, moment, plural } from '../format.ts';
 import {
@@ -226,14 +226,26 @@ function exportCommand(): Command {
   return remoteCommand('export', 'Write a version as one archive that "import" reads.', [
     'prompts export topics@3 --out topics-3.tar',
     'prompts export topics > topics.tar',
+    'prompts export topics --format peft | tar -x',
   ])
     .argument('<prompt>', 'name@version or name@alias; without either, production')
     .option('--out <file>', 'where to write (default: standard output)')
+    .addOption(
+      new Option('--format <format>', 'its own, or an adapter folder of Hugging Face PEFT')
+        .choices(['polyprompt', 'peft'])
+        .default('polyprompt'),
+    )
+    .option('--base-model <name>', 'how Python finds the model of an adapter')
     .option('--force', 'replace --out')
     .action(
       (
         text: string,
-        options: RemoteOptions & { readonly out?: string; readonly force?: boolean },
+        options: RemoteOptions & {
+          readonly out?: string;
+          readonly format: string;
+          readonly baseModel?: string;
+          readonly force?: boolean;
+        },
       ) =>
         withService(options, async (service) => {
           const { placeOf, versionOf } = await import('../remote/prompt-place.ts');
@@ -241,7 +253,8 @@ function exportCommand(): Command {
           const place = placeOf(text);
           const version = await versionOf(service, place);
           const params = { name: place.name, version };
-          const { body } = await service.request('exportVersion', { params });
+          const query = { format: options.format, base_model: options.baseModel };
+          const { body } = await service.request('exportVersion', { params, query });
           await saveTo(options.out, body!, options);
           if (options.out === undefined || options.out === '-') return;
           print({ prompt: place.name, version, file: options.out }, options, () => options.out!);
@@ -250,23 +263,31 @@ function exportCommand(): Command {
 }
 
 function importCommand(): Command {
-  return remoteCommand('import', 'Import an exported version as the next version of a prompt.', [
+  return remoteCommand('import', 'Import an exported version, or a PEFT adapter, as a version.', [
     'prompts import topics-3.tar',
     'prompts import topics-3.tar --name news --activate staging',
+    'tar -cf adapter.tar adapter && polyprompt prompts import adapter.tar --labels neg,pos',
   ])
     .argument('<file>')
     .option('--name <name>', 'name of the prompt (default: that in the archive)')
     .option('--activate <alias>', 'alias to move to the imported version')
+    .option('--task <task>', 'of an adapter that does not say it')
+    .option('--labels <a,b,c>', 'of an adapter, in the order of their indices')
     .action(
       (
         file: string,
-        options: RemoteOptions & { readonly name?: string; readonly activate?: string },
+        options: RemoteOptions & {
+          readonly name?: string;
+          readonly activate?: string;
+          readonly task?: string;
+          readonly labels?: string;
+        },
       ) =>
         withService(options, async (service) => {
           const { diskFile } = await import('../remote/upload.ts');
-          const { name, activate } = options;
+          const { name, activate, task, labels } = options;
           const version = await service.call('importPrompt', {
-            query: { name, activate },
+            query: { name, activate, task, labels },
             body: await diskFile(file),
             headers: { 'content-type': 'application/x-tar' },
           });
