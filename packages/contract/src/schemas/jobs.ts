@@ -83,8 +83,9 @@ export const JobCreate = z
     }),
     integrations: z
       .array(z.unknown())
-      .max(0, 'integrations are not supported; leave it out')
-      .nullish(),
+      .max(0, 'they are not supported; leave it out')
+      .nullish()
+      .describe('Not supported.'),
     prompt: PromptSettings.optional(),
   })
   .meta({ id: 'JobCreate' });
@@ -179,7 +180,7 @@ export const JobList = listOf('JobList', FineTuningJob);
 export const JobEventList = listOf('JobEventList', JobEvent);
 export const CheckpointList = listOf('CheckpointList', Checkpoint);
 
-export const JobListQuery = pageQuery(LIMITS.jobsPage).extend({
+export const JobListQuery = pageQuery(LIMITS.jobsPage, JobId).extend({
   metadata: Metadata.optional().describe('Only jobs with these tags: metadata[key]=value.'),
 });
 export const EventListQuery = pageQuery(LIMITS.eventsPage);
