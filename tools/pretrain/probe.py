@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Linear probes of Hugging Face folders, the model left as it is; prints one row per folder.
+"""Linear probes of Hugging Face folders, the model left as it is; prints one row per probe and folder.
 
 topics     SIB-200: logistic regression on English train vectors, accuracy in every language
            (mean-pooled, and first token, a decoder's last); the dev split is small, so the last 200 sentences of
@@ -158,6 +158,16 @@ def pos(prober, data, langs, split):
     return {lang: probe.accuracy(*load(f, POS_TEST)) for lang, f in files.items() if os.path.exists(f)}
 
 
+def print_table(results, langs):
+    """One row per probe and folder, languages as columns."""
+    print(f'| probe | model | mean | {" | ".join(langs)} |\n|---|---|---{"|---" * len(langs)}|')
+    for probe in next(iter(results.values())):
+        for folder, result in results.items():
+            each = [f'{result[probe][lang]:.1f}' if lang in result[probe] else '' for lang in langs]
+            mean = np.mean(list(result[probe].values()))
+            print(f'| {probe} | {os.path.basename(os.path.normpath(folder))} | **{mean:.1f}** | {" | ".join(each)} |')
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('data', help='folder of evaluation sets')
@@ -172,15 +182,11 @@ def main():
     torch.set_num_threads(a.threads)
     langs = [lang for lang in a.langs if os.path.isdir(os.path.join(a.data, 'sib200', lang))]
     sp, results = spm.SentencePieceProcessor(model_file=a.tokenizer), {}
-    print('| folder | probe | mean | per language |\n|---|---|---|---|')
     for folder in a.folders:
         prober = Prober(folder, sp)
-        result = topics_and_retrieval(prober, a.data, langs, a.split, a.penalty)
-        result['pos'] = pos(prober, a.data, langs, a.split)
-        results[folder] = result
-        for name, scores in result.items():
-            each = ', '.join(f'{k} {v:.1f}' for k, v in sorted(scores.items()))
-            print(f'| {folder} | {name} | {np.mean(list(scores.values())):.1f} | {each} |', flush=True)
+        results[folder] = topics_and_retrieval(prober, a.data, langs, a.split, a.penalty)
+        results[folder]['pos'] = pos(prober, a.data, langs, a.split)
+    print_table(results, ['en', *(lang for lang in langs if lang != 'en')])
     if a.json:
         checkpoint.write_json(a.json, {'split': a.split, 'results': results})
 
