@@ -39,6 +39,10 @@ function prompt(
   };
 }
 
+function withDense({ spec: { hidden } }: Backbone, of: PromptTensors): PromptTensors {
+  return { ...of, denseWeight: random([hidden, hidden], 0.3), denseBias: random([hidden]) };
+}
+
 const ids = (length: number, first = 0) =>
   Array.from({ length }, (_, i) => (i === 0 ? 0 : 4 + ((i * 5 + first) % 20)));
 
@@ -64,6 +68,33 @@ for (const family of ['roberta', 'bert', 'xglm'] satisfies Family[]) {
     });
     afterAll(() => predictor.release());
 
+    it('puts the pooled state through the dense layer of its prompt, and reads the virtual one', async () => {
+      const { hidden } = backbone.spec;
+      const identity = Float32Array.from({ length: hidden * hidden }, (_, i) =>
+        Number(i % (hidden + 1) === 0),
+      );
+      const raw: PromptTensors = {
+        ...prompt(backbone, 'soft', 3, 1, 'virtual'),
+        headWeight: { shape: [hidden, hidden], data: identity },
+        headBias: { shape: [hidden], data: new Float32Array(hidden) },
+      };
+      const dense = withDense(backbone, raw);
+      const [one, two, first] = await predictor.predict([
+        { ids: ids(5), prompt: raw },
+        { ids: ids(5), prompt: dense },
+        { ids: ids(5), prompt: { ...raw, pooling: 'first' } },
+      ]);
+      const expected = Float32Array.from({ length: hidden }, (_, o) => {
+        const sum = one!.pooled.reduce(
+          (total, value, i) => total + value * dense.denseWeight!.data[i * hidden + o]!,
+          dense.denseBias!.data[o]!,
+        );
+        return Math.tanh(sum);
+      });
+      closeTo(two!.pooled, expected);
+      expect(first!.pooled).not.toEqual(one!.pooled);
+    });
+
     it('gives a row of a mixed batch what it would get alone', async () => {
       const rows: PredictRow[] = [
         { ids: ids(9), prompt: prompt(backbone, 'prefix', 5, 3, pooling) },
@@ -72,6 +103,10 @@ for (const family of ['roberta', 'bert', 'xglm'] satisfies Family[]) {
         { ids: ids(6, 2), prompt: prompt(backbone, 'head', 0, 4, pooling) },
         { ids: ids(5, 7), prompt: prompt(backbone, 'soft', 1, 3, 'mean') },
         { ids: ids(7, 5), prompt: prompt(backbone, 'prefix', 5, 2, pooling) },
+        { ids: ids(8, 4), prompt: prompt(backbone, 'soft', 2, 3, 'virtual') },
+        { ids: ids(3, 6), prompt: withDense(backbone, prompt(backbone, 'prefix', 3, 2, pooling)) },
+        { ids: ids(6, 8), prompt: withDense(backbone, prompt(backbone, 'prefix', 1, 5, pooling)) },
+        { ids: ids(5, 2), prompt: withDense(backbone, prompt(backbone, 'soft', 6, 2, 'virtual')) },
       ];
       const mixed = await predictor.predict(rows);
       for (const [i, row] of rows.entries()) {
