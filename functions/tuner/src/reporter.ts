@@ -92,7 +92,7 @@ export class Reporter {
         break;
       }
       case 'diverged':
-        this.#add(() => handle.event(message(event.message, 'warn')));
+        this.#add(() => handle.event(message(`${event.candidate}: ${event.message}`, 'warn')));
         break;
       case 'checkpoint':
         this.#savedStep = event.step;

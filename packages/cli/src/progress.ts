@@ -44,7 +44,7 @@ function progressBar(stream: NodeJS.WriteStream): Progress {
       else if (event.type === 'evaluated') {
         best = event.candidate === undefined ? event.metric : Math.max(best, event.metric);
         bar.update(event.step, { dev: best.toFixed(4) });
-      } else if (event.type === 'diverged' && event.candidate !== undefined) {
+      } else if (event.type === 'diverged') {
         stream.write(`\r\x1b[K${divergedLine(event)}\n`);
       }
     },
@@ -80,7 +80,7 @@ function progressLines(stream: NodeJS.WriteStream): Progress {
           if (last) line(evaluationLine(event, last));
           break;
         case 'diverged':
-          if (event.candidate !== undefined) line(divergedLine(event));
+          line(divergedLine(event));
           break;
         case 'checked':
         case 'checkpoint':

@@ -31,7 +31,12 @@ export type TuningEvent =
         readonly metricName: string;
       })
   /** A candidate that came to no good end; the others go on. */
-  | (OfCandidate & { readonly type: 'diverged'; readonly step: number; readonly message: string })
+  | {
+      readonly type: 'diverged';
+      readonly step: number;
+      readonly message: string;
+      readonly candidate: string;
+    }
   | { readonly type: 'checkpoint'; readonly step: number }
   | { readonly type: 'checked'; readonly files: readonly FileCheck[] };
 
@@ -181,7 +186,10 @@ class Session<T> {
     const learned = await run.learn(batch, gradients);
     if (!learned) {
       const message = run.diverged!;
-      onEvent?.({ type: 'diverged', step: run.progress.step, message, ...about });
+      // Of the only run there is the error tells.
+      if (candidate !== undefined) {
+        onEvent?.({ type: 'diverged', step: run.progress.step, message, candidate });
+      }
       return;
     }
     const { evaluate: due, ...step } = learned;
@@ -213,7 +221,7 @@ class Session<T> {
         `stopped after step ${this.#step} of ${this.#totalSteps}`,
       );
     }
-    if (!runs.some(({ run }) => run.progress.best)) {
+    if (!runs.some(({ run }) => run.progress.best && !run.diverged)) {
       throw new TuningError(
         'no_version',
         `after step ${this.#step} there is no version yet: the first one comes with the ` +
