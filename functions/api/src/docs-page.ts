@@ -41,6 +41,7 @@ nav { position: sticky; top: 0; padding: 0.5rem 0; background: Canvas; border-bo
 nav a { margin-right: 1rem; }
 h2 { margin-top: 2.5rem; scroll-margin-top: 3rem; }
 code, pre { font: 0.875em/1.5 ui-monospace, monospace; }
+code { overflow-wrap: anywhere; }
 pre { padding: 0.75rem; overflow-x: auto; background: #8881; border-radius: 0.25rem; }
 details { margin: 0.25rem 0; padding: 0.25rem 0.75rem; border-left: 3px solid #8884; scroll-margin-top: 3rem; }
 details[open] { border-color: #07c; }

@@ -116,7 +116,7 @@ function callOf(c: Context<Env>, { params, query, body }: Route, headers: [strin
   };
   return {
     params: params && validate(params, c.req.param()),
-    query: query && validate(query, nestFields(new URL(request.url).searchParams)),
+    query: query && validate(query, nestFields(new URL(request.url).searchParams), 'the query'),
     caller: c.get('caller'),
     request,
     requestId: c.get('requestId'),

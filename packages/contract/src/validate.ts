@@ -9,15 +9,20 @@ type Issue = z.core.$ZodIssue;
 
 /**
  * Parses a body, query or set of path parameters.
+ * @param whole what to call it where no field of it is at fault
  * @throws ApiError `invalid_request` (400) or `invalid_value` (422) for the first problem found
  */
-export function validate<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+export function validate<T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  whole = 'the body',
+): z.output<T> {
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
   const [first, ...others] = mostSpecific(result.error.issues[0]!);
   const { code, path } = first;
   const param = formatPath(path);
-  const message = `${param === '' ? 'the body' : param}: ${describe([asSent(first, value), ...others])}`;
+  const message = `${param === '' ? whole : param}: ${describe([asSent(first, value), ...others])}`;
   if (isWrongType(code)) throw ApiError.badRequest('invalid_request', message, param || undefined);
   throw ApiError.unprocessable('invalid_value', message, param || undefined);
 }

@@ -71,6 +71,9 @@ describe('usage', () => {
     expect(other.data).toHaveLength(1);
     const past = await ask({ schema: UsageList }, admin, 'GET', '/v1/usage?end=2020-01-01');
     expect(past.data).toEqual([]);
+    const wanted = { status: 400, schema: OpenAiError };
+    const { error } = await ask(wanted, admin, 'GET', '/v1/usage?from=2020-01-01');
+    expect(error.message).toBe('the query: unknown field "from"; check its spelling');
     for (const query of ['start=yesterday', 'after=x', 'limit=0']) {
       expect((await call(admin, 'GET', `/v1/usage?${query}`)).status).toBe(422);
     }

@@ -44,9 +44,6 @@ const unnamed = {
 } as const satisfies Partial<Route>;
 
 export const inferenceRoutes = {
-  invoke: { ...unnamed, path: '/invocations', summary: 'Run a prompt, as SageMaker asks' },
-  predict: { ...unnamed, path: '/predict', summary: 'Run a prompt, as other hosts of models ask' },
-  inferRoot: { ...unnamed, path: '/', summary: 'Run a prompt, as Inference Endpoints ask' },
   infer: {
     ...shared,
     path: '/models/{model}',
@@ -57,4 +54,7 @@ export const inferenceRoutes = {
     headers: ['x-split-key'],
     body: { json: inference.InferenceRequest, maxBytes: LIMITS.inferenceBodyBytes },
   },
+  invoke: { ...unnamed, path: '/invocations', summary: 'Run a prompt, as SageMaker asks' },
+  predict: { ...unnamed, path: '/predict', summary: 'Run a prompt, as other hosts of models ask' },
+  inferRoot: { ...unnamed, path: '/', summary: 'Run a prompt, as Inference Endpoints ask' },
 } as const satisfies Record<string, Route>;
