@@ -6,7 +6,9 @@ import type { Service } from '../remote/client.ts';
 import { type RemoteOptions, remoteCommand, withService } from '../remote/command.ts';
 
 interface Options extends RemoteOptions {
-  readonly text: readonly string[];
+  readonly text?: readonly string[];
+  readonly question?: readonly string[];
+  readonly context?: readonly string[];
   readonly textPair?: readonly string[];
   readonly topK?: number;
   readonly truncate?: boolean;
@@ -14,14 +16,21 @@ interface Options extends RemoteOptions {
 }
 
 export function inferCommand(): Command {
-  return remoteCommand('infer', 'Classify texts at a service: one line of JSON per text.', [
+  return remoteCommand('infer', 'Answer texts at a service: one line of JSON per text.', [
     'infer topics --text "Der Zug hat Verspätung." "Il pleut."',
     'infer topics@3 --text "Il pleut." --top-k 1 --json',
+    'infer qa --question "Who wrote it?" --context "Ann wrote it. Bob read it."',
   ])
     .argument('<prompt>', 'name (its production alias), name@alias, name@version, or an ft: id')
-    .requiredOption('--text <text...>', 'texts to classify')
+    .option('--text <text...>', 'texts to classify or to tag')
+    .option('--question <text...>', 'questions to answer')
+    .option('--context <text...>', 'where the answers are: one for all questions, or one for each')
     .option('--text-pair <text...>', 'second texts, one for each --text')
-    .option('--top-k <n>', 'only the best labels (default: all)', whole(1))
+    .option(
+      '--top-k <n>',
+      'only the best labels (default: all) or answers (default: one)',
+      whole(1),
+    )
     .option('--truncate', 'cut longer texts instead of refusing them')
     .option('--split-key <key>', 'stay on one version of an alias that splits its traffic')
     .addHelpText(
@@ -34,17 +43,36 @@ export function inferCommand(): Command {
     });
 }
 
-type Input = string | { readonly text: string; readonly text_pair: string };
+type Input =
+  | string
+  | { readonly text: string; readonly text_pair: string }
+  | { readonly question: string; readonly context: string };
 
-function inputsOf({ text, textPair }: Options): readonly Input[] {
-  if (textPair === undefined) return text;
-  if (textPair.length !== text.length) {
-    throw new CliError(
-      'usage',
-      `there are ${text.length} texts and ${textPair.length} second texts; give one --text-pair for each --text`,
-    );
+function inputsOf({ text, textPair, question, context = [] }: Options): readonly Input[] {
+  if ((text === undefined) === (question === undefined)) {
+    throw new CliError('usage', 'give either --text, or --question and --context');
   }
-  return text.map((one, i) => ({ text: one, text_pair: textPair[i]! }));
+  if (question !== undefined) {
+    if (context.length !== 1) requirePairs(question, 'questions', context, 'contexts', '--context');
+    return question.map((one, i) => ({ question: one, context: context[i] ?? context[0]! }));
+  }
+  if (textPair === undefined) return text!;
+  requirePairs(text!, 'texts', textPair, 'second texts', '--text-pair');
+  return text!.map((one, i) => ({ text: one, text_pair: textPair[i]! }));
+}
+
+function requirePairs(
+  firsts: readonly string[],
+  what: string,
+  seconds: readonly string[],
+  others: string,
+  flag: string,
+): void {
+  if (firsts.length === seconds.length) return;
+  throw new CliError(
+    'usage',
+    `there are ${firsts.length} ${what} and ${seconds.length} ${others}; give one ${flag} for each`,
+  );
 }
 
 async function infer(
@@ -66,16 +94,29 @@ async function infer(
   }
   const cut = new Set((response.headers.get('x-truncated') ?? '').split(','));
   inputs.forEach((input, i) => {
-    const scores = (answers as readonly (readonly object[])[])[i];
+    const answer = (answers as readonly (object | readonly object[])[])[i]!;
     console.log(
       JSON.stringify({
         line: i + 1,
-        ...(typeof input === 'string' ? { text: input } : input),
-        ...scores?.[0],
-        scores,
+        ...shown(input),
+        ...fieldsOf(answer),
         ...(cut.has(String(i)) && { truncated: true }),
       }),
     );
   });
   if (process.stderr.isTTY) console.error(`answered by ${version}`);
+}
+
+/** A context is too long to be repeated beside each answer. */
+function shown(input: Input): object {
+  if (typeof input === 'string') return { text: input };
+  return 'question' in input ? { question: input.question } : input;
+}
+
+/** The best of several answers in front of all of them; of a tagged text, its entities. */
+function fieldsOf(answer: object | readonly object[]): object {
+  if (!Array.isArray(answer)) return answer;
+  const [best] = answer as readonly object[];
+  if (best && 'label' in best) return { ...best, scores: answer };
+  return best && 'answer' in best ? { ...best, answers: answer } : { entities: answer };
 }
