@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { CompileOptions } from '@polyprompt/autodiff';
+import { type CompileOptions, compile, Graph, matmul } from '@polyprompt/autodiff';
 import { BackboneError } from './errors.ts';
+import type { Precision } from './graphs/weights.ts';
 
 export type Device = 'cpu' | 'cuda';
 export type DeviceChoice = Device | 'auto';
@@ -38,4 +39,49 @@ export function resolveDevice(choice: DeviceChoice, library: string = cudaLibrar
 /** The execution providers of a device, for `compile`. */
 export function providersOf(device: Device): NonNullable<CompileOptions['providers']> {
   return device === 'cuda' ? [{ name: 'cuda', deviceId: 0 }, 'cpu'] : ['cpu'];
+}
+
+/** What the large matrices are multiplied in unless somebody says otherwise. */
+export function precisionOf(device: Device): Precision {
+  return device === 'cuda' ? 'float16' : 'float32';
+}
+
+/**
+ * Makes a session on the device, or on the CPU with a warning where `auto` chose CUDA and it cannot be used after
+ * all: its library is there, but no GPU, no driver, or another CUDA than it was built for.
+ * @throws BackboneError `device_unavailable` where CUDA was asked for by name
+ */
+export async function onDevice<T>(
+  choice: DeviceChoice,
+  device: Device,
+  make: (device: Device) => Promise<T>,
+): Promise<{ readonly made: T; readonly device: Device }> {
+  try {
+    return { made: await make(device), device };
+  } catch (cause) {
+    if (device === 'cpu') throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const message = `CUDA is installed for ONNX Runtime but cannot be used (${why}); "nvidia-smi" shows whether there are a GPU and a driver`;
+    if (choice === 'cuda') {
+      throw new BackboneError('device_unavailable', `${message}; or use device "cpu"`, { cause });
+    }
+    const made = await make('cpu');
+    process.emitWarning(`${message}; computing on the CPU`, { code: 'POLYPROMPT_CPU' });
+    return { made, device: 'cpu' };
+  }
+}
+
+/**
+ * The device of a choice, tried with a small session.
+ * @throws BackboneError `device_unavailable`
+ */
+export async function usableDevice(choice: DeviceChoice): Promise<Device> {
+  const chosen = resolveDevice(choice);
+  if (chosen === 'cpu') return chosen;
+  const x = new Graph().input('x', 'float32', ['N', 2]);
+  const { made, device } = await onDevice(choice, chosen, (on) =>
+    compile({ y: matmul(x, x, { transB: true }) }, { providers: providersOf(on) }),
+  );
+  await made.release();
+  return device;
 }

@@ -14,8 +14,10 @@ export {
   DEVICE_CHOICES,
   type Device,
   type DeviceChoice,
+  precisionOf,
   providersOf,
   resolveDevice,
+  usableDevice,
 } from './device.ts';
 export type { Encoding, LimitOptions, Offset } from './encoding.ts';
 export type { BackboneErrorCode } from './errors.ts';
@@ -54,7 +56,7 @@ export {
   type TuningMethod,
   trainingGraph,
 } from './graphs/training.ts';
-export { WEIGHT_INPUT, weightFolder } from './graphs/weights.ts';
+export { type Precision, WEIGHT_INPUT, weightFolder } from './graphs/weights.ts';
 export type { CanonicalName, ExpectedTensor } from './names.ts';
 export { expectedTensors, poolerTensors } from './names.ts';
 export type { Backbone, OpenOptions } from './open.ts';

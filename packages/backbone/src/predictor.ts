@@ -4,7 +4,14 @@
  * neither tasks nor tenants; batching policy lies with the caller.
  */
 import { compile, type Program, type TensorData } from '@polyprompt/autodiff';
-import { type Device, type DeviceChoice, providersOf, resolveDevice } from './device.ts';
+import {
+  type Device,
+  type DeviceChoice,
+  onDevice,
+  precisionOf,
+  providersOf,
+  resolveDevice,
+} from './device.ts';
 import {
   type PoolingRule,
   poolWeights,
@@ -15,7 +22,7 @@ import {
 import type { PositionRule } from './graphs/positions.ts';
 import { RowPrefixes } from './graphs/row-prefixes.ts';
 import { type PromptKind, servingGraph } from './graphs/serving.ts';
-import { weightFolder } from './graphs/weights.ts';
+import { type Precision, weightFolder } from './graphs/weights.ts';
 import type { Backbone } from './open.ts';
 
 interface Tensor {
@@ -65,11 +72,15 @@ export interface RowLogits {
 export interface PredictorOptions {
   readonly device?: DeviceChoice;
   readonly threads?: number;
+  /** Of the large matrices. @default float16 on CUDA, else float32 */
+  readonly precision?: Precision;
 }
 
 export class Predictor {
   readonly backbone: Backbone;
-  readonly device: Device;
+  readonly #choice: DeviceChoice;
+  readonly #precision: Precision | undefined;
+  #device: Device;
   readonly #threads: number | undefined;
   readonly #programs = new Map<string, Promise<Program>>();
   readonly #prefixes: RowPrefixes;
@@ -77,11 +88,18 @@ export class Predictor {
   #turn: Promise<unknown> = Promise.resolve();
 
   /** @throws BackboneError `device_unavailable` */
-  constructor(backbone: Backbone, { device = 'auto', threads }: PredictorOptions = {}) {
+  constructor(backbone: Backbone, { device = 'auto', threads, precision }: PredictorOptions = {}) {
     this.backbone = backbone;
-    this.device = resolveDevice(device);
+    this.#choice = device;
+    this.#device = resolveDevice(device);
+    this.#precision = precision;
     this.#threads = threads;
     this.#prefixes = new RowPrefixes(backbone.spec);
+  }
+
+  /** Where it computes; known for sure when the first program is there. */
+  get device(): Device {
+    return this.#device;
   }
 
   /**
@@ -120,15 +138,24 @@ export class Predictor {
     const key = dense ? `${kind} dense` : kind;
     let program = this.#programs.get(key);
     if (!program) {
-      const { spec, checkpoint } = this.backbone;
-      program = compile(servingGraph(spec, checkpoint, kind, { dense }).outputs, {
-        externalFolder: weightFolder(checkpoint),
-        providers: providersOf(this.device),
-        ...(this.#threads ? { threads: this.#threads } : {}),
-      });
+      program = this.#compile(kind, dense);
       this.#programs.set(key, program);
     }
     return program;
+  }
+
+  async #compile(kind: PromptKind, dense: boolean): Promise<Program> {
+    const { spec, checkpoint } = this.backbone;
+    const { made, device } = await onDevice(this.#choice, this.#device, (on) => {
+      const precision = this.#precision ?? precisionOf(on);
+      return compile(servingGraph(spec, checkpoint, kind, { dense, precision }).outputs, {
+        externalFolder: weightFolder(checkpoint),
+        providers: providersOf(on),
+        ...(this.#threads ? { threads: this.#threads } : {}),
+      });
+    });
+    this.#device = device;
+    return made;
   }
 
   /** @param rows all of one group */

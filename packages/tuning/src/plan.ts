@@ -4,7 +4,7 @@ import {
   type Device,
   type DeviceChoice,
   openBackbone,
-  resolveDevice,
+  usableDevice,
   usableTokens,
 } from '@polyprompt/backbone';
 import { type Candidate, candidateSettings } from './candidates.ts';
@@ -83,7 +83,7 @@ function resolved(input: TuningInput, parent: Parent | undefined, { spec }: Back
 export async function planJob(job: TuningJob, hooks: JobHooks): Promise<Plan> {
   const started = new Date();
   const backbone = openBackbone(job.backbone);
-  const device = resolveDevice(job.device ?? 'auto');
+  const device = await usableDevice(job.device ?? 'auto');
   const { settings, parent } = await settingsOfJob(job, backbone);
   const [first] = settings as [TuningSettings, ...TuningSettings[]];
   // Candidates share one dev set, also where it is held out by the seed.

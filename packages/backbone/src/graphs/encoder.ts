@@ -197,5 +197,7 @@ type LinearName =
 
 /** y = x W^T + b with W [out, in] as stored. */
 export function linear(weights: Weights, name: LinearName, x: Value): Value {
-  return add(matmul(x, weights(`${name}.weight`), { transB: true }), weights(`${name}.bias`));
+  const weight = weights(`${name}.weight`);
+  const product = matmul(cast(x, weight.dtype), weight, { transB: true });
+  return add(cast(product, x.dtype), weights(`${name}.bias`));
 }

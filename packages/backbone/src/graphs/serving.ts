@@ -20,7 +20,7 @@ import type { Checkpoint } from '../checkpoint.ts';
 import type { BackboneSpec } from '../config.ts';
 import { attentionBias, type EncoderInputs, encode, linear } from './encoder.ts';
 import { prefixInput } from './row-prefixes.ts';
-import { frozenWeights, type Weights } from './weights.ts';
+import { frozenWeights, type Precision, type Weights } from './weights.ts';
 
 /**
  * What the batch's prompts are: key/value prefixes, input-level soft prompts, or heads alone. A
@@ -29,6 +29,8 @@ import { frozenWeights, type Weights } from './weights.ts';
 export type PromptKind = 'prefix' | 'soft' | 'none';
 
 export interface ServingGraphOptions {
+  /** Of the large matrices. @default 'float32' */
+  readonly precision?: Precision;
   /**
    * Whether prompts bring a dense layer with tanh of their own in front of their head, as RoBERTa's
    * classification models do.
@@ -61,10 +63,10 @@ export function servingGraph(
   spec: BackboneSpec,
   checkpoint: Checkpoint,
   kind: PromptKind,
-  { dense = false }: ServingGraphOptions = {},
+  { dense = false, precision = 'float32' }: ServingGraphOptions = {},
 ): ServingGraph {
   const graph = new Graph();
-  const weights = frozenWeights(graph, checkpoint);
+  const weights = frozenWeights(graph, checkpoint, precision);
   const index = graph.input('prompt_index', 'int64', ['B']);
   const tokens = tokenInputs(graph, spec, kind === 'soft' ? 'P+S' : 'S');
   const { states, layers } = encode(spec, weights, {

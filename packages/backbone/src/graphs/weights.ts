@@ -5,7 +5,7 @@ import { cast, type DType, type Graph, type Value } from '@polyprompt/autodiff';
 import type { Checkpoint, WeightDtype } from '../checkpoint.ts';
 import type { CanonicalName } from '../names.ts';
 
-/** The float32 value of a tensor, by its canonical name. */
+/** The value of a tensor, by its canonical name: float32, but for `linear` see `Precision`. */
 export type Weights = (name: CanonicalName) => Value;
 
 const DTYPES: Record<WeightDtype, DType> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
@@ -14,17 +14,31 @@ const DTYPES: Record<WeightDtype, DType> = { F32: 'float32', F16: 'float16', BF1
 export const WEIGHT_INPUT = 'weight:';
 
 /**
- * Frozen weights stay in their files. Half-precision ones are widened once, when the session is
- * made: computing is float32 throughout.
+ * What the large matrices are multiplied in. With float16, as GPUs are made for, they take half the memory and
+ * their inputs are rounded; everything between them (the sums of the layers, LayerNorm, softmax, attention with
+ * its prefix, heads) stays float32.
  */
-export function frozenWeights(graph: Graph, checkpoint: Checkpoint): Weights {
+export type Precision = 'float32' | 'float16';
+
+const LINEAR = /^layers\.\d+\.(attention|mlp)\.(query|key|value|output|up|down)\.weight$/;
+
+/**
+ * Frozen weights stay in their files and are converted once, when the session is made: half-precision ones are
+ * widened, those of the linear layers take the precision asked for.
+ */
+export function frozenWeights(
+  graph: Graph,
+  checkpoint: Checkpoint,
+  precision: Precision = 'float32',
+): Weights {
   const folder = weightFolder(checkpoint);
   return memoised((name) => {
     const ref = checkpoint.tensors.get(name);
     if (!ref) throw new Error(`the checkpoint has no tensor ${name}`);
     const location = relative(folder, realpathSync(ref.file));
     const data = { location, offset: ref.offset, length: ref.byteLength };
-    return cast(graph.external(name, DTYPES[ref.dtype], ref.shape, data), 'float32');
+    const stored = graph.external(name, DTYPES[ref.dtype], ref.shape, data);
+    return cast(stored, LINEAR.test(name) ? precision : 'float32');
   });
 }
 
