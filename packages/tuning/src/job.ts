@@ -162,7 +162,7 @@ async function runOf(
     settings,
     classes: labels.length,
     values: initialParameters(model.inputs, start),
-    fixedHead: head !== undefined,
+    fixed: fixedValues(model.loss, head),
     reparameterisation:
       settings.reparameterise > 0
         ? await Reparameterisation.create(backbone.spec, settings)
@@ -170,6 +170,15 @@ async function runOf(
   });
   const { loss, hidden } = model;
   return new Run({ settings, tuned, rows: data.train, loss, classes: labels.length, hidden });
+}
+
+/**
+ * A given head is not trained. Nor is the bias of a span's: it moves all positions alike, so the
+ * softmax over them takes it away again, and the optimizer would follow nothing but rounding.
+ */
+function fixedValues(loss: TrainingModel['loss'], head: unknown): ReadonlySet<string> {
+  if (head) return new Set(['head_weight', 'head_bias']);
+  return new Set(loss === 'span' ? ['head_bias'] : []);
 }
 
 function scorerOf({ tuned }: Run, model: TrainingModel): Scorer {

@@ -101,6 +101,45 @@ describe('candidates of one run', () => {
     });
   }
 
+  const WORD_DATA = {
+    'token-classification': (i: number) => ({
+      tokens: ['the', WORDS[i % 4]!, 'is', 'a', WORDS[(i * 3) % 4]!],
+      tags: ['O', i % 4 < 2 ? 'B-SKY' : 'B-FOOD', 'O', 'O', (i * 3) % 4 < 2 ? 'B-SKY' : 'B-FOOD'],
+    }),
+    'question-answering': (i: number) => ({
+      question: `the ${WORDS[i % 4]}`,
+      context: `a ${WORDS[i % 4]} is a ${WORDS[(i + 1) % 4]} ${'a '.repeat(i % 3)}is the ${WORDS[4]}`,
+      answers: [{ text: WORDS[i % 4]!, answer_start: 2 }],
+    }),
+  };
+
+  for (const task of ['token-classification', 'question-answering'] as const) {
+    it.each(['prefix', 'soft'] as const)(
+      `come for ${task} by %s to the same, too`,
+      async (method) => {
+        const rows = Array.from({ length: 24 }, (_, i) => JSON.stringify(WORD_DATA[task](i)));
+        const train = join(folder, `${task}.jsonl`);
+        writeFileSync(train, rows.join('\n'));
+        const settings = { ...job().settings, task, method, epochs: 1, maxTokens: 40 };
+        const all = job({
+          train,
+          dev: train,
+          settings,
+          candidates: [{ length: 2 }, { length: 4 }],
+        });
+        const { card } = await runJob(all);
+        for (const [i, length] of [2, 4].entries()) {
+          const one = job({ train, dev: train, settings: { ...settings, length } });
+          const { best } = await runJob(one);
+          expect(card.candidates![i]!.best!.loss).toBeCloseTo(best.loss, 4);
+          if (card.candidates![i]!.published) {
+            expect(worstDeviation(promptIn(all), promptIn(one))).toBeLessThan(1e-4);
+          }
+        }
+      },
+    );
+  }
+
   it('continue after interruptions to the same bytes', async () => {
     const candidates = parseCandidates('seed=1,2;length=2,4');
     const whole = job({ candidates });

@@ -12,8 +12,8 @@ export interface TunedOptions {
   readonly classes: number;
   /** What the graph is fed, in its order. */
   readonly values: readonly Parameter[];
-  /** The head is no parameter. */
-  readonly fixedHead?: boolean;
+  /** Names of the values that stay as they are. */
+  readonly fixed?: ReadonlySet<string>;
   /** Computes the prompt, the first of the values. */
   readonly reparameterisation?: Reparameterisation | undefined;
 }
@@ -24,11 +24,11 @@ export class Tuned {
   readonly #options: TunedOptions;
 
   constructor(options: TunedOptions) {
-    const { values, fixedHead = false, reparameterisation } = options;
+    const { values, fixed, reparameterisation } = options;
     this.#options = options;
     this.parameters = values.flatMap((value, i) => {
       if (i === 0 && reparameterisation) return reparameterisation.parameters;
-      return fixedHead && isHead(value) ? [] : [value];
+      return fixed?.has(value.name) ? [] : [value];
     });
   }
 
@@ -72,13 +72,13 @@ export class Tuned {
     gradients: readonly Float32Array[],
     mask: Float32Array | null = null,
   ): Promise<readonly Float32Array[]> {
-    const { values, fixedHead = false, reparameterisation } = this.#options;
+    const { values, fixed, reparameterisation } = this.#options;
     const result: Float32Array[] = [];
     for (const [i, value] of values.entries()) {
       const gradient = gradients[i]!;
       if (mask && value.name === 'prefix') multiplyInto(gradient, mask);
       if (i === 0 && reparameterisation) result.push(...(await reparameterisation.pull(gradient)));
-      else if (!fixedHead || !isHead(value)) result.push(gradient);
+      else if (!fixed?.has(value.name)) result.push(gradient);
     }
     return result;
   }
@@ -86,10 +86,6 @@ export class Tuned {
   async release(): Promise<void> {
     await this.#options.reparameterisation?.release();
   }
-}
-
-function isHead({ name }: Parameter): boolean {
-  return name === 'head_weight' || name === 'head_bias';
 }
 
 function product(a: Float32Array, b: Float32Array): Float32Array {
