@@ -168,6 +168,17 @@ describe('the check of a file', () => {
     expect(errors.map(({ line }) => line)).toEqual([5, 10, 17]);
   });
 
+  it('checks words with tags, by the line of each', async () => {
+    const words = new File(['Anna B-PER\nsleeps O\n\nOslo\n'], 'train.conll');
+    const body = new FormData();
+    body.set('task', 'token-classification');
+    body.set('file', words);
+    const report = ValidationReport.parse(await (await send('/v1/files/validate', body)).json());
+    expect(report).toMatchObject({ valid: false, examples: 1, errors: 1, labels: { PER: 1 } });
+    const [issue] = report.issues.filter(({ severity }) => severity === 'error');
+    expect(issue).toMatchObject({ code: 'wrong_column_count', line: 4, excerpt: 'Oslo' });
+  });
+
   it('takes data in a form, and keeps nothing of it', async () => {
     const before = await registry.files.list('acme', { limit: 100 });
     const response = await send('/v1/files/validate', form(DATA, { task: 'text-classification' }));
