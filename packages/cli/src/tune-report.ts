@@ -65,7 +65,7 @@ export function reportText(result: JobResult, backbone: Backbone, options: Repor
     `tuned ${count(prompt)} values, ${percent(prompt / all)} of the backbone; with the head ` +
       `${count(prompt + head)}, ${percent((prompt + head) / all)}`,
     `prompt in ${out}`,
-    `try: ${commandLine(predict)} --text "..."`,
+    `try: ${commandLine(predict)} ${settings.task === 'question-answering' ? '--question "..." --context "..."' : '--text "..."'}`,
   ].join('\n');
 }
 
