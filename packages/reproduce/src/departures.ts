@@ -24,7 +24,7 @@ export function departures(conditions: Conditions): string[] {
       `${(backbone.parameters / 1e6).toFixed(0)} M parameters) instead of ${paper.backbones}.`,
     `Seeds: ${seeds}; how many the paper used could not be sourced.`,
     'Fine-tuning keeps the version that is best on English dev, as prompt tuning does; the released scripts keep the last epoch for most tasks.',
-    'Both methods read the same linear head; the released fine-tuning has a head of two layers for pairs.',
+    'Both methods train the same linear head on the same state; the released fine-tuning of pairs trains a head of two layers.',
     'The backbone runs without dropout in both methods.',
   ];
   if (spec.family !== paper.family) {
@@ -41,7 +41,7 @@ export function departures(conditions: Conditions): string[] {
     );
   } else {
     list.push(
-      'The fine-tuning learning rates are not in the released code; 3e-5 is what its author named for question answering.',
+      'The fine-tuning learning rates are not in the released code; 3e-5 for answers is what its author named, the others are those of the XTREME scripts.',
     );
   }
   for (const [name, value] of Object.entries(overrides)) {

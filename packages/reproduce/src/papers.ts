@@ -52,34 +52,18 @@ const PANX =
     ' ',
   );
 
-/**
- * Fine-tuning in the released scripts: AdamW without decay or warm-up, clipping at 1. Their learning
- * rates are nowhere; 3e-5 is what their author named for question answering.
- */
-const FINE_TUNING: Settings = {
-  method: 'full',
-  learningRate: 3e-5,
-  warmup: 0,
-  weightDecay: 0,
-  clip: 1,
-  patience: 0,
-  truncate: true,
-};
-
 function task(
   id: string,
   title: string,
   name: TaskName,
   metric: string,
   languages: readonly string[],
-  settings: Readonly<Record<Method, Settings>>,
+  recipe: string,
+  fineTuning: Settings = {},
 ): PaperTask {
+  const settings = { FT: { recipe, method: 'full', ...fineTuning }, PT: { recipe } } as const;
   return { id, title, task: name, metric, languages, settings };
 }
-
-const PAIRS = { maxTokens: 128, batchSize: 32, epochs: 2 } as const;
-const TAGS = { batchSize: 16, epochs: 5, schedule: 'exponential', maxTokens: 496 } as const;
-const ANSWERS = { batchSize: 8, schedule: 'exponential', maxTokens: 384 } as const;
 
 const TU2022: Paper = {
   name: 'tu2022',
@@ -91,31 +75,13 @@ const TU2022: Paper = {
   backbones: 'XLM-R large (base in some scripts)',
   share: [0.1, 0.3],
   tasks: [
-    task('xnli', 'XNLI', 'text-classification', 'accuracy', XNLI, {
-      FT: { ...FINE_TUNING, ...PAIRS },
-      PT: { recipe: 'tu2022-xnli' },
-    }),
-    task('pawsx', 'PAWS-X', 'text-classification', 'accuracy', PAWSX, {
-      FT: { ...FINE_TUNING, ...PAIRS },
-      PT: { recipe: 'tu2022-pawsx' },
-    }),
-    task('udpos', 'UD-POS', 'token-classification', 'f1', UDPOS, {
-      FT: { ...FINE_TUNING, ...TAGS },
-      PT: { recipe: 'tu2022-udpos' },
-    }),
-    task('xquad', 'XQuAD', 'question-answering', 'f1', XQUAD, {
-      FT: { ...FINE_TUNING, ...ANSWERS, epochs: 2 },
-      PT: { recipe: 'tu2022-qa' },
-    }),
-    task('tydiqa', 'TyDiQA-GoldP', 'question-answering', 'f1', TYDIQA, {
-      FT: { ...FINE_TUNING, ...ANSWERS, epochs: 30 },
-      PT: { recipe: 'tu2022-qa' },
-    }),
+    task('xnli', 'XNLI', 'text-classification', 'accuracy', XNLI, 'tu2022-xnli'),
+    task('pawsx', 'PAWS-X', 'text-classification', 'accuracy', PAWSX, 'tu2022-pawsx'),
+    task('udpos', 'UD-POS', 'token-classification', 'f1', UDPOS, 'tu2022-udpos'),
+    task('xquad', 'XQuAD', 'question-answering', 'f1', XQUAD, 'tu2022-qa'),
+    task('tydiqa', 'TyDiQA-GoldP', 'question-answering', 'f1', TYDIQA, 'tu2022-qa', { epochs: 30 }),
   ],
 };
-
-/** Nothing of the paper's settings could be sourced; those of Tu et al. stand in, 14 prefix tokens. */
-const PARK_PREFIX = { length: 14 } as const;
 
 const PARK2023: Paper = {
   name: 'park2023',
@@ -128,22 +94,10 @@ const PARK2023: Paper = {
   backbones: 'XGLM',
   share: [0, 0.13],
   tasks: [
-    task('xnli', 'XNLI', 'text-classification', 'accuracy', XNLI, {
-      FT: { ...FINE_TUNING, ...PAIRS },
-      PT: { recipe: 'tu2022-xnli', ...PARK_PREFIX },
-    }),
-    task('pawsx', 'PAWS-X', 'text-classification', 'accuracy', PAWSX, {
-      FT: { ...FINE_TUNING, ...PAIRS },
-      PT: { recipe: 'tu2022-pawsx', ...PARK_PREFIX },
-    }),
-    task('udpos', 'UD-POS', 'token-classification', 'f1', UDPOS, {
-      FT: { ...FINE_TUNING, ...TAGS },
-      PT: { recipe: 'tu2022-udpos', ...PARK_PREFIX },
-    }),
-    task('ner', 'NER', 'token-classification', 'f1', PANX, {
-      FT: { ...FINE_TUNING, ...TAGS },
-      PT: { recipe: 'tu2022-udpos', ...PARK_PREFIX },
-    }),
+    task('xnli', 'XNLI', 'text-classification', 'accuracy', XNLI, 'park2023-xnli'),
+    task('pawsx', 'PAWS-X', 'text-classification', 'accuracy', PAWSX, 'park2023-pawsx'),
+    task('udpos', 'UD-POS', 'token-classification', 'f1', UDPOS, 'park2023-udpos'),
+    task('ner', 'NER', 'token-classification', 'f1', PANX, 'park2023-ner'),
   ],
 };
 

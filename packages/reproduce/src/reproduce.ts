@@ -1,7 +1,7 @@
 /** A paper's comparison from data folder to report: every run, then what they say. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Backbone, type DeviceChoice, openBackbone, usableTokens } from '@polyprompt/backbone';
+import { type Backbone, type DeviceChoice, openBackbone } from '@polyprompt/backbone';
 import { type Example, taskOf } from '@polyprompt/tasks';
 import type { TuningEvent, TuningInput } from '@polyprompt/tuning';
 import { findData, type TaskFiles } from './data.ts';
@@ -189,11 +189,8 @@ function settingsOf(
   { checkpoint, spec }: Backbone,
 ): Omit<TuningInput, 'task'> {
   if (recipes === 'default') return { ...DEFAULTS[method] };
-  const { maxTokens, ...rest } = settings[method];
-  // The papers' lengths, as far as the backbone's positions reach.
-  const room = usableTokens(spec, 0);
-  const own = maxTokens === undefined ? rest : { ...rest, maxTokens: Math.min(maxTokens, room) };
-  if (spec.family === 'xglm' || checkpoint.hasPooler || method === 'FT') return own;
+  const own = settings[method];
+  if (spec.family === 'xglm' || checkpoint.hasPooler || !own.recipe) return own;
   // A backbone without a pooler has none to freeze: the head reads the first state itself.
   return { ...own, pooling: 'first' };
 }
