@@ -9,8 +9,10 @@ type AnyTask = Task<TaskTypes>;
 type AnyExample = Example<unknown, unknown>;
 
 export interface LanguageScore {
-  /** Percent. */
+  /** The compared metric in percent. */
   readonly score: number;
+  /** All metrics of the task, as it gives them. */
+  readonly metrics: Readonly<Record<string, number>>;
   readonly examples: number;
 }
 
@@ -51,5 +53,5 @@ export async function scoreExamples(
       `${task.name} has no metric "${metric}"; it has ${known}`,
     );
   }
-  return { score: 100 * value, examples: examples.length };
+  return { score: 100 * value, metrics, examples: examples.length };
 }
