@@ -1,5 +1,6 @@
 /** `polyprompt infer`: what `predict` does, at a service. */
-import type { Command } from 'commander';
+import { AGGREGATIONS, type Aggregation, OFFSET_UNITS, type OffsetUnit } from '@polyprompt/tasks';
+import { type Command, Option } from 'commander';
 import { CliError } from '../errors.ts';
 import { whole } from '../options.ts';
 import type { Service } from '../remote/client.ts';
@@ -11,6 +12,8 @@ interface Options extends RemoteOptions {
   readonly context?: readonly string[];
   readonly textPair?: readonly string[];
   readonly topK?: number;
+  readonly aggregation?: Aggregation;
+  readonly offsetUnit?: OffsetUnit;
   readonly truncate?: boolean;
   readonly splitKey?: string;
 }
@@ -19,6 +22,7 @@ export function inferCommand(): Command {
   return remoteCommand('infer', 'Answer texts at a service: one line of JSON per text.', [
     'infer topics --text "Der Zug hat Verspätung." "Il pleut."',
     'infer topics@3 --text "Il pleut." --top-k 1 --json',
+    'infer names --text "Klara wohnt in Köln." --offset-unit utf16',
     'infer qa --question "Who wrote it?" --context "Ann wrote it. Bob read it."',
   ])
     .argument('<prompt>', 'name (its production alias), name@alias, name@version, or an ft: id')
@@ -31,6 +35,8 @@ export function inferCommand(): Command {
       'only the best labels (default: all) or answers (default: one)',
       whole(1),
     )
+    .addOption(new Option('--aggregation <how>', 'how words become entities').choices(AGGREGATIONS))
+    .addOption(new Option('--offset-unit <unit>', 'what offsets count').choices(OFFSET_UNITS))
     .option('--truncate', 'cut longer texts instead of refusing them')
     .option('--split-key <key>', 'stay on one version of an alias that splits its traffic')
     .addHelpText(
@@ -79,11 +85,19 @@ async function infer(
   service: Service,
   model: string,
   inputs: readonly Input[],
-  { topK, truncate, splitKey, json }: Options,
+  { topK, aggregation, offsetUnit, truncate, splitKey, json }: Options,
 ): Promise<void> {
   const response = await service.request('infer', {
     params: { model },
-    json: { inputs, parameters: { top_k: topK, truncate } },
+    json: {
+      inputs,
+      parameters: {
+        top_k: topK,
+        truncate,
+        aggregation_strategy: aggregation,
+        offset_unit: offsetUnit,
+      },
+    },
     ...(splitKey !== undefined && { headers: { 'x-split-key': splitKey } }),
   });
   const answers = service.read('infer', await response.json());
