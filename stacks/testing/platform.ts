@@ -12,7 +12,9 @@ const ROOT = join(import.meta.dirname, '../..');
 const PLATFORM = join(ROOT, '.sst/platform');
 /** Written when all is there; SST's own version file appears before the packages do. */
 const DONE = join(PLATFORM, '.installed');
-const OFFLINE = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|no such host|network is unreachable/i;
+/** It takes a minute; a registry that does not answer must not hold a check up for ever. */
+const TIMEOUT_MS = 600_000;
+const PROBE_MS = 10_000;
 
 /** Why the infrastructure cannot be checked, or undefined if it can. */
 export function platformMissing(): string | undefined {
@@ -28,39 +30,54 @@ function wanted(): string {
   return createHash('sha256').update(Buffer.concat(files)).digest('hex');
 }
 
-function install(): number {
+async function install(): Promise<number> {
   if (platformMissing() === undefined) return 0;
   rmSync(DONE, { force: true });
   process.stdout.write('installing SST’s components under .sst/platform, about a minute\n');
-  const registry = process.env.npm_config_registry;
-  const run = spawnSync(join(ROOT, 'node_modules/.bin/sst'), ['install', '--stage', 'checks'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-    env: {
-      ...process.env,
-      PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env.PATH}`,
-      // Neither Pulumi nor bun is needed here, and neither comes from the registry.
-      SST_SKIP_DEPENDENCY_CHECK: '1',
-      SST_NO_BUN: '1',
-      SST_TELEMETRY_DISABLED: '1',
-      // npm tells its scripts which registry it uses; SST looks elsewhere.
-      ...(registry ? { NPM_REGISTRY: registry } : {}),
-      AWS_EC2_METADATA_DISABLED: 'true',
-      // Where it would keep programs that it downloads.
-      XDG_CONFIG_HOME: join(ROOT, '.sst/config'),
+  // npm tells its scripts which registry it uses; SST looks elsewhere.
+  const registry = process.env.npm_config_registry ?? 'https://registry.npmjs.org/';
+  const run = spawnSync(
+    join(ROOT, 'node_modules/.bin/sst'),
+    ['install', '--stage', 'checks', '--print-logs'],
+    {
+      cwd: ROOT,
+      encoding: 'utf8',
+      timeout: TIMEOUT_MS,
+      env: {
+        ...process.env,
+        PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env.PATH}`,
+        // Neither Pulumi nor bun is needed here, and neither comes from the registry.
+        SST_SKIP_DEPENDENCY_CHECK: '1',
+        SST_NO_BUN: '1',
+        SST_TELEMETRY_DISABLED: '1',
+        NPM_REGISTRY: registry,
+        AWS_EC2_METADATA_DISABLED: 'true',
+        // Where it would keep programs that it downloads.
+        XDG_CONFIG_HOME: join(ROOT, '.sst/config'),
+      },
     },
-  });
+  );
   if (run.status === 0) {
     writeFileSync(DONE, wanted());
     return 0;
   }
   const said = `${run.stdout}${run.stderr}`.trim();
-  if (OFFLINE.test(said) && !process.env.CI) {
-    process.stdout.write(`the npm registry is out of reach; the stacks stay unchecked\n${said}\n`);
+  // SST calls whatever goes wrong there "not found".
+  if (!process.env.CI && !(await answers(registry))) {
+    process.stdout.write(`${registry} is out of reach, so the stacks stay unchecked\n`);
     return 0;
   }
   process.stderr.write(`${said}\nsst install ended with ${run.status ?? run.error}\n`);
   return 1;
 }
 
-if (import.meta.main) process.exitCode = install();
+async function answers(registry: string): Promise<boolean> {
+  const url = new URL('sst', registry.endsWith('/') ? registry : `${registry}/`);
+  const signal = AbortSignal.timeout(PROBE_MS);
+  return fetch(url, { method: 'HEAD', signal }).then(
+    () => true,
+    () => false,
+  );
+}
+
+if (import.meta.main) process.exitCode = await install();
