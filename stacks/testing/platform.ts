@@ -34,8 +34,9 @@ async function install(): Promise<number> {
   if (platformMissing() === undefined) return 0;
   rmSync(DONE, { force: true });
   process.stdout.write('installing SST’s components under .sst/platform, about a minute\n');
-  // npm tells its scripts which registry it uses; SST looks elsewhere.
-  const registry = process.env.npm_config_registry ?? 'https://registry.npmjs.org/';
+  // npm tells its scripts which registry it uses; SST looks elsewhere, and finds nothing behind a slash.
+  const { npm_config_registry: told = 'https://registry.npmjs.org' } = process.env;
+  const registry = told.replace(/\/$/, '');
   const run = spawnSync(
     join(ROOT, 'node_modules/.bin/sst'),
     ['install', '--stage', 'checks', '--print-logs'],
@@ -72,9 +73,8 @@ async function install(): Promise<number> {
 }
 
 async function answers(registry: string): Promise<boolean> {
-  const url = new URL('sst', registry.endsWith('/') ? registry : `${registry}/`);
   const signal = AbortSignal.timeout(PROBE_MS);
-  return fetch(url, { method: 'HEAD', signal }).then(
+  return fetch(`${registry}/sst`, { method: 'HEAD', signal }).then(
     () => true,
     () => false,
   );
