@@ -11,6 +11,11 @@ export type Offset = readonly [start: number, end: number];
 export interface WordSpans {
   /** End of each word in code points of the joined text. */
   readonly ends: readonly number[];
+  /**
+   * Id of the token that marks the start of a word and stands alone where the vocabulary has no such
+   * word ("▁" in front of 中国). It holds nothing of the word, so it counts as none of its tokens.
+   */
+  readonly mark: number | undefined;
 }
 
 /** The columns of the whole text, shared by all of its windows. */
@@ -69,14 +74,14 @@ class Source {
     this.#wordIds ??=
       this.#words === undefined
         ? this.#native.getWordIds().map((id) => id ?? null)
-        : this.#wordsByOffset(this.#words.ends);
+        : this.#wordsByOffset(this.#words);
     return this.#wordIds;
   }
 
-  #wordsByOffset(ends: readonly number[]): (number | null)[] {
+  #wordsByOffset({ ends, mark }: WordSpans): (number | null)[] {
     let word = 0;
     return this.offsets.map(([start], row) => {
-      if (this.sequences[row]! < 0) return null;
+      if (this.sequences[row]! < 0 || this.ids[row] === mark) return null;
       while (word < ends.length - 1 && ends[word]! <= start) word++;
       return word;
     });

@@ -219,8 +219,10 @@ describe('encodeWords', () => {
       const joined = new CodePointText(words.join(' '));
       const text = new Map<number, string>();
       for (const [row, word] of encoding!.wordIds.entries()) {
-        if (word === null) expect(encoding!.specialMask[row]).toBe(1);
-        else {
+        if (word === null) {
+          const isMark = tokenizer.tokenOf(encoding!.ids[row]!) === '▁';
+          expect(encoding!.specialMask[row]).toBe(isMark ? 0 : 1);
+        } else {
           const first = encoding!.wordIds.indexOf(word);
           text.set(word, joined.slice(encoding!.offsets[first]![0], encoding!.offsets[row]![1]));
         }
@@ -245,11 +247,21 @@ describe('encodeWords', () => {
       stride: 2,
     });
     expect([first!, ...first!.overflowing].map(({ wordIds }) => wordIds.join())).toEqual([
-      ',0,0,1,1,2,2,',
-      ',2,2,3,3,4,4,',
-      ',4,4,5,5,',
+      ',,0,,1,,2,',
+      ',,2,,3,,4,',
+      ',,4,,5,',
     ]);
   });
+});
+
+it('counts the bare mark of a word as no token of it', async () => {
+  const tokenizer = tiny('roberta', ['new']);
+  const [encoding] = await tokenizer.encodeWords([['new', '中国', '.']]);
+  const shown = encoding!.ids.map((id, i) => [tokenizer.tokenOf(id), encoding!.wordIds[i]]);
+  const own = shown.filter(([, word]) => word === 1).map(([token]) => token);
+  expect(own).not.toContain('▁');
+  expect(shown.filter(([token]) => token === '▁').every(([, word]) => word === null)).toBe(true);
+  expect(own.length).toBeGreaterThan(0);
 });
 
 describe('offsets', () => {
@@ -268,7 +280,7 @@ describe('offsets', () => {
     const encoding = await Tokenizer.open(dir).encode('ab cd');
     expect(pieces('ab cd', encoding)).toEqual(['a', 'a', 'b', '', 'c', 'd']);
     const [words] = await Tokenizer.open(dir).encodeWords([['ab', 'cd']]);
-    expect(words!.wordIds.slice(1)).toEqual([0, 0, 0, 1, 1, 1]);
+    expect(words!.wordIds.slice(1)).toEqual([null, 0, 0, null, 1, 1]);
   });
 
   it.each<Family>(['roberta', 'bert'])(

@@ -21,6 +21,9 @@ export interface SpecialIds {
   readonly mask?: number;
 }
 
+/** SentencePiece's sign for the space in front of a word. */
+const METASPACE = '▁';
+
 const SPECIAL_SPELLINGS: Readonly<Record<keyof SpecialIds, readonly string[]>> = {
   cls: ['[CLS]', '<s>'],
   sep: ['[SEP]', '</s>'],
@@ -101,7 +104,7 @@ export class Tokenizer {
   ): Promise<readonly Encoding[]> {
     return this.#encode(
       inputs.map((words) => [words.join(' ')]),
-      inputs.map(wordSpans),
+      inputs.map((words) => wordSpans(words, this.idOf(METASPACE))),
       options,
     );
   }
@@ -130,9 +133,10 @@ export class Tokenizer {
   }
 }
 
-function wordSpans(words: readonly string[]): WordSpans {
+function wordSpans(words: readonly string[], mark: number | undefined): WordSpans {
   let end = -1;
   return {
+    mark,
     ends: words.map((word) => {
       end += 1 + [...word].length;
       return end;

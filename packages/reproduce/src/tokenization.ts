@@ -34,17 +34,16 @@ export async function measureTokenization(
   );
   const totals = { words: 0, subwords: 0, characters: 0, split: 0, unknown: 0 };
   const encodings = await tokenizer.encodeWords(lists.filter((words) => words.length > 0));
-  for (const { ids, wordIds } of encodings) {
+  for (const { ids, wordIds, sequenceIds } of encodings) {
     const pieces = new Map<number, number>();
     wordIds.forEach((word, i) => {
-      if (word === null) return;
-      pieces.set(word, (pieces.get(word) ?? 0) + 1);
+      if (sequenceIds[i] === null) return;
+      // The bare mark of a word's start is a sub-word, though none of the word's own.
+      totals.subwords += 1;
       if (ids[i] === unknownId) totals.unknown += 1;
+      if (word !== null) pieces.set(word, (pieces.get(word) ?? 0) + 1);
     });
-    for (const count of pieces.values()) {
-      totals.subwords += count;
-      if (count > 1) totals.split += 1;
-    }
+    for (const count of pieces.values()) if (count > 1) totals.split += 1;
   }
   for (const words of lists) {
     totals.words += words.length;
