@@ -172,7 +172,7 @@ describe.concurrent('usage', () => {
 
   it('wants one source of texts, and pairs that match', async () => {
     const predict = ['predict', '--prompt', 'x'];
-    await refused(predict, /give either --text or --file/);
+    await refused(predict, /give either --text, or --question and --context, or --file/);
     const pair = [...predict, '--text', 'a', 'b', '--text-pair', 'c'];
     await refused(pair, /2 texts and 1 second texts/);
     await refused([...predict, '--text', 'a'], /x: no card\.json: not a prompt folder/);
