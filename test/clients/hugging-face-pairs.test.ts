@@ -18,7 +18,10 @@ async function post(inputs: unknown) {
     headers: { authorization: `Bearer ${secret}` },
     body: JSON.stringify({ inputs }),
   });
-  return { status: response.status, body: await response.json() };
+  return {
+    status: response.status,
+    body: (await response.json()) as LabelScore[][] & { readonly error: string },
+  };
 }
 
 const scores = async (inputs: unknown) => {

@@ -19,13 +19,20 @@ interface WireAnswer {
   readonly end: number;
 }
 
+/** Whichever of the shapes a test expects. */
+type Body = WireAnswer & (WireAnswer & WireAnswer[])[] & { readonly error: string };
+
 async function post(body: object, model = 'qa') {
   const response = await checkedFetch(`${url}/models/${model}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${secret}` },
     body: JSON.stringify(body),
   });
-  return { status: response.status, headers: response.headers, body: await response.json() };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as Body,
+  };
 }
 
 /** The one answer to the one question. */
@@ -72,7 +79,7 @@ describe('the shape of the body', () => {
     ];
     const { body } = await post({ inputs });
     expect(body[0]).toEqual((await ask({})).answer);
-    expect(body[1].answer.length).toBeGreaterThan(0);
+    expect(body[1]!.answer.length).toBeGreaterThan(0);
     const lists = (await post({ inputs, parameters: { top_k: 2 } })).body as WireAnswer[][];
     expect(lists.map((list) => list[0])).toEqual(body);
   });
