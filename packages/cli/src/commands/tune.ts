@@ -53,6 +53,8 @@ interface Options extends DeviceOptions {
   readonly offsetUnit?: TuningSettings['offsetUnit'];
   readonly invalidTags?: TuningSettings['invalidTags'];
   readonly languages?: string[];
+  readonly examples?: number;
+  readonly devExamples?: number;
   readonly checkpointSeconds?: number;
   readonly resume?: boolean;
   readonly finish?: boolean;
@@ -103,6 +105,8 @@ export function tuneCommand(): Command {
       choice('--invalid-tags <what>', 'tags that cannot follow each other', ['fix', 'refuse']),
     )
     .option('--languages <tag...>', 'train on examples of these languages alone')
+    .option('--examples <n>', 'train on so many examples, drawn by the seed', whole(1))
+    .option('--dev-examples <n>', 'score on so many of the dev set, drawn by the seed', whole(1))
     .option('--checkpoint-seconds <n>', 'time between two checkpoints (default: 30)', decimal)
     .addOption(
       new Option('--resume', 'continue an interrupted run, same settings').conflicts('force'),
@@ -191,11 +195,13 @@ function requireBackbone({ backbone = shippedBackbone() }: Options): string {
 function inputOf(options: Options): TuningInput {
   const { task, recipe, method, length, lr: learningRate, schedule, epochs, batchSize } = options;
   const { seed, patience, pooling, dropout, maxTokens, truncate, languages } = options;
+  const { examples, devExamples } = options;
   const { offsetUnit, invalidTags } = options;
   const { reparameterise, verbalizer } = options;
   return {
     ...{ task, recipe, method, length, learningRate, schedule, epochs, batchSize },
     ...{ seed, patience, pooling, dropout, maxTokens, truncate, languages },
+    ...{ examples, devExamples },
     ...{ offsetUnit, invalidTags },
     ...{ reparameterise, verbalizer },
   };
