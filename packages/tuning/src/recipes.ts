@@ -48,7 +48,7 @@ const BY_METHOD: Record<Method, Partial<Recipe>> = {
 /** What differs by task where the user says nothing. */
 const BY_TASK: Record<TaskName, Partial<Recipe>> = {
   'text-classification': {},
-  'token-classification': { learningRate: 1e-2, batchSize: 16, epochs: 20, patience: 5 },
+  'token-classification': { learningRate: 2e-2, batchSize: 16, epochs: 20, patience: 5 },
   // Every text is several rows of this length, so an epoch is long.
   'question-answering': { batchSize: 16, epochs: 10, patience: 3, maxTokens: 384 },
 };
