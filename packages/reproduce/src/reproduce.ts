@@ -54,8 +54,8 @@ export interface Outcome {
 }
 
 /** What `quick` changes; every value is printed among the departures. */
-const QUICK = { epochs: 2, examples: 256, devExamples: 100 } as const;
-const QUICK_TESTS = 60;
+const QUICK = { epochs: 2, examples: 96, devExamples: 48 } as const;
+const QUICK_TESTS = 40;
 /** Test examples per language whose states are studied. */
 const STUDIED = 200;
 

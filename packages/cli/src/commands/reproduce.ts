@@ -39,7 +39,7 @@ export function reproduceCommand(): Command {
     )
     .option('--test-examples <n>', 'at most so many per language (default: all)', whole(1))
     .option('--resources <file>', 'JSON: percent of the pretraining text by language')
-    .option('--quick', 'a few hundred examples, two epochs: to see it work, not to learn from it')
+    .option('--quick', 'a hundred examples, two epochs: to see it work, not to learn from it')
     .option('--quiet', 'no progress');
   return withDevice(command)
     .addHelpText(
