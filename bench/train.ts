@@ -26,6 +26,7 @@ import {
   weightFolder,
 } from '@polyprompt/backbone';
 import { readFloat32 } from '@polyprompt/safetensors';
+import { tokenBudgetOn } from '@polyprompt/tuning';
 import { denseBatch, filled, noise, writeShape, XLMR_BASE } from './shapes.ts';
 
 const PREFIX = 16;
@@ -47,6 +48,13 @@ function forwardFlops({ spec }: Backbone, batch: number, length: number): number
   return spec.layers * batch * length * (linear + attention);
 }
 
+/** As above, of a forward pass that reads one state: the last layer has keys and values alone. */
+function oneStateFlops(backbone: Backbone, batch: number, length: number): number {
+  const { spec } = backbone;
+  const all = forwardFlops(backbone, batch, length);
+  return all * (1 - 1 / spec.layers) + batch * length * 4 * spec.hidden ** 2;
+}
+
 async function measure(
   title: string,
   backbone: Backbone,
@@ -56,7 +64,11 @@ async function measure(
 ) {
   const { spec, checkpoint } = backbone;
   const options = { externalFolder: weightFolder(checkpoint), threads };
-  const tokens = denseBatch(spec, batch, length, PREFIX);
+  // As tuning runs a batch: in pieces, whose gradients are added up.
+  const tokenBudget = tokenBudgetOn('cpu', { tokenBudget: null, method: 'prefix' });
+  const pieces = Math.max(1, Math.round((batch * length) / tokenBudget));
+  const rows = batch / pieces;
+  const tokens = denseBatch(spec, rows, length, PREFIX);
   const prefix = noise([1, spec.layers, 2, spec.heads, PREFIX, spec.headDim], 0.1);
   const head = {
     head_weight: noise([1, spec.hidden, CLASSES], 0.05),
@@ -78,12 +90,12 @@ async function measure(
     { pooled_logits: servingGraph(spec, checkpoint, 'prefix').outputs.pooled_logits! },
     options,
   );
-  const stepFeeds = (method: TuningMethod): Record<string, TensorData> => ({
-    ...(method === 'full' ? denseBatch(spec, batch, length, 0) : { ...tokens, prefix }),
+  const stepFeeds = (method: TuningMethod, rows: number): Record<string, TensorData> => ({
+    ...(method === 'full' ? denseBatch(spec, rows, length, 0) : { ...tokens, prefix }),
     ...head,
-    head_dropout: filled([batch, spec.hidden], 1),
-    target: noise([batch, CLASSES], 0),
-    loss_weight: filled([batch], 1 / batch),
+    head_dropout: filled([rows, spec.hidden], 1),
+    target: noise([rows, CLASSES], 0),
+    loss_weight: filled([rows], 1 / batch),
   });
   const graph = (method: TuningMethod) =>
     trainingGraph(spec, checkpoint, {
@@ -99,16 +111,20 @@ async function measure(
     ...tokens,
     ...head,
     ...new RowPrefixes(spec).feeds(
-      Array(batch).fill({ ...prefix, shape: prefix.shape.slice(1) }),
+      Array(rows).fill({ ...prefix, shape: prefix.shape.slice(1) }),
       PREFIX,
     ),
-    prompt_index: { data: new BigInt64Array(batch), shape: [batch] },
+    prompt_index: { data: new BigInt64Array(rows), shape: [rows] },
   };
 
   const timed: Timed[] = [
     { name: 'matmul', run: () => product.run(operands), times: [] },
-    { name: 'forward', run: () => forward.run(forwardFeeds), times: [] },
-    { name: 'prefix step', run: () => step.run(stepFeeds('prefix')), times: [] },
+    { name: 'forward', run: () => inPieces(pieces, forward, forwardFeeds), times: [] },
+    {
+      name: 'prefix step',
+      run: () => inPieces(pieces, step, stepFeeds('prefix', rows)),
+      times: [],
+    },
   ];
   let fullProgram: Program | null = null;
   if (full) {
@@ -119,7 +135,7 @@ async function measure(
         { data: readFloat32(ref.file, ref), shape: ref.shape },
       ]),
     );
-    const feeds = { ...stepFeeds('full'), ...weights };
+    const feeds = { ...stepFeeds('full', batch), ...weights };
     timed.push({ name: 'full step', run: () => fullProgram!.run(feeds), times: [] });
   }
   await interleave(timed);
@@ -134,7 +150,7 @@ async function measure(
   const rate = products / median('matmul') / 1e6;
   const flops = forwardFlops(backbone, batch, length);
   console.log(
-    `\n${title}: ${spec.layers} x ${spec.hidden}, batch ${batch} x ${length}, prefix ${PREFIX}, ${threads} threads`,
+    `\n${title}: ${spec.layers} x ${spec.hidden}, batch ${batch} x ${length}, prefix ${PREFIX}, ${threads} threads, pieces of ${rows} rows`,
   );
   console.log(`  matrix multiply       ${rate.toFixed(0).padStart(6)} GFLOP/s`);
   const row = (name: string, work: number) => {
@@ -147,8 +163,9 @@ async function measure(
     );
   };
   row('forward', flops);
-  row('prefix step', 2 * flops);
-  if (full) row('full step', 3 * flops);
+  const oneState = oneStateFlops(backbone, batch, length);
+  row('prefix step', 2 * oneState);
+  if (full) row('full step', 3 * oneState);
   if ('forward' in torch) {
     console.log(
       `  PyTorch ${torch.version}: forward ${torch.forward.toFixed(0)} ms, prefix step ${torch.step.toFixed(0)} ms`,
@@ -159,6 +176,23 @@ async function measure(
     );
   } else console.log(`  PyTorch: skipped, ${torch.reason}`);
   for (const program of [product, forward, step, fullProgram]) await program?.release();
+}
+
+/** A batch as `pieces` runs whose results are added up, as gradients are. */
+async function inPieces(
+  pieces: number,
+  program: Program,
+  feeds: Record<string, TensorData>,
+): Promise<Record<string, TensorData>> {
+  const total = await program.run(feeds);
+  for (let piece = 1; piece < pieces; piece++) {
+    const more = await program.run(feeds);
+    for (const [name, { data }] of Object.entries(more)) {
+      const sum = total[name]!.data as Float32Array;
+      for (let i = 0; i < sum.length; i++) sum[i]! += (data as Float32Array)[i]!;
+    }
+  }
+  return total;
 }
 
 /** One warm-up, then rounds in which everything runs once, so that drift hits all alike. */

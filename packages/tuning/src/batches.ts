@@ -1,4 +1,5 @@
 /** Which examples train together: length-bucketed batches, and their cut into affordable pieces. */
+import type { Device, TuningMethod } from '@polyprompt/backbone';
 import { permutation, randomStream } from './random.ts';
 
 /** Batches are cut from pools of this many batches sorted by length: little padding, much mixing. */
@@ -81,4 +82,18 @@ export function withinBudget<T extends { readonly ids: readonly number[] }>(
   }
   if (group.length > 0) groups.push(group);
   return groups;
+}
+
+/**
+ * Tokens per run of the graph. On a CPU small pieces keep the activations in the caches, which is
+ * faster than one large batch and takes less than half of the memory; a GPU wants to be filled, and
+ * fine-tuning has gradients of every weight to add up per piece.
+ */
+export function tokenBudgetOn(
+  device: Device,
+  { tokenBudget, method }: { readonly tokenBudget: number | null; readonly method: TuningMethod },
+): number {
+  if (tokenBudget !== null) return tokenBudget;
+  if (device === 'cuda') return 8192;
+  return method === 'full' ? 4096 : 1024;
 }

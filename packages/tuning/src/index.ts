@@ -7,6 +7,7 @@ export {
   type PromptInUse,
   tokenLimit,
 } from './answers.ts';
+export { tokenBudgetOn } from './batches.ts';
 export { type Candidate, candidateName, MAX_CANDIDATES, parseCandidates } from './candidates.ts';
 export type { Evaluated } from './checkpoint.ts';
 export { TuningError, type TuningErrorCode } from './errors.ts';

@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type PromptCard, writePrompt } from '@polyprompt/prompts';
+import { tokenBudgetOn } from './batches.ts';
 import { bestRun, candidateName } from './candidates.ts';
 import type { Evaluated } from './checkpoint.ts';
 import { initialParameters } from './initial.ts';
@@ -115,7 +116,7 @@ async function runPlans(plans: readonly Plan[]): Promise<PromiseSettledResult<Jo
   const members: Member<JobResult>[] = [];
   try {
     for (const plan of plans) members.push(await memberOf(plan, model));
-    const tokenBudget = Math.max(...all.map((each) => each.tokenBudget));
+    const tokenBudget = Math.max(...all.map((each) => tokenBudgetOn(device, each)));
     return await trainTogether(members, { model, tokenBudget });
   } finally {
     for (const { runs } of members) for (const { run } of runs) await run.tuned.release();
@@ -131,7 +132,7 @@ async function memberOf(plan: Plan, model: TrainingModel): Promise<Member<JobRes
     const candidate = job.candidates?.[i];
     runs.push({
       run,
-      evaluate: () => score(scorerOf(run, model), data, each.tokenBudget),
+      evaluate: () => score(scorerOf(run, model), data, tokenBudgetOn(plan.device, each)),
       ...(candidate ? { candidate: candidateName(candidate) } : {}),
     });
   }
@@ -194,7 +195,7 @@ async function publish(
   const run = bestRun(runs.map((each) => each.run));
   const { settings, progress } = run;
   await run.restoreBest();
-  const dev = await score(scorerOf(run, model), data, settings.tokenBudget);
+  const dev = await score(scorerOf(run, model), data, tokenBudgetOn(device, settings));
   const card = writePrompt(job.out, await promptOf(run, backbone, data, job.out), {
     created: started.toISOString(),
     data: data.files,

@@ -35,7 +35,7 @@ const COMMON: Omit<Recipe, 'recipe' | 'pooling'> = {
   truncate: false,
   offsetUnit: 'codepoint',
   invalidTags: 'fix',
-  tokenBudget: 4096,
+  tokenBudget: null,
 };
 
 const BY_METHOD: Record<Method, Partial<Recipe>> = {

@@ -69,8 +69,11 @@ export const TuningSettings = z.strictObject({
   offsetUnit: z.enum(OFFSET_UNITS),
   /** What becomes of tags that cannot follow each other: mended with a warning, or refused. */
   invalidTags: z.enum(['fix', 'refuse']),
-  /** Largest padded size of one run of the graph; larger batches are accumulated. */
-  tokenBudget: z.int().min(16).max(1_048_576),
+  /**
+   * Largest padded size of one run of the graph in tokens; larger batches are accumulated. null: what
+   * the device is fastest with.
+   */
+  tokenBudget: z.int().min(16).max(1_048_576).nullable(),
 });
 export type TuningSettings = z.infer<typeof TuningSettings>;
 
