@@ -28,6 +28,8 @@ export interface ReproduceOptions {
    * ones too. Both methods get the same kind.
    */
   readonly recipes: 'paper' | 'default';
+  /** Replace what the recipes say, for both methods. */
+  readonly limits?: Partial<Pick<TuningInput, 'examples' | 'devExamples' | 'epochs'>>;
   /** Test examples per language; null for all. */
   readonly testExamples: number | null;
   /** Share of the pretraining tokens by language, in percent; XGLM's published table by default. */
@@ -82,7 +84,7 @@ export async function reproduce(
     options.data,
     paper.tasks.map(({ id }) => id),
   );
-  const overrides: Partial<TuningInput> = options.quick ? QUICK : {};
+  const overrides: Partial<TuningInput> = { ...(options.quick ? QUICK : {}), ...options.limits };
   const limit = options.testExamples ?? (options.quick ? QUICK_TESTS : null);
   const tasks = [...paper.tasks.filter(({ id }) => files.has(id)), ...extraTasks(files)];
   const tests = new Map(

@@ -1,6 +1,6 @@
 /** `polyprompt reproduce`: a paper's comparison of fine-tuning and prompt tuning, run again. */
 import { readFileSync } from 'node:fs';
-import { PAPERS, type PaperName, reproduce } from '@polyprompt/reproduce';
+import { PAPERS, type PaperName, type ReproduceOptions, reproduce } from '@polyprompt/reproduce';
 import { Argument, Command, Option } from 'commander';
 import { z } from 'zod';
 import { CliError } from '../errors.ts';
@@ -15,6 +15,9 @@ interface Options extends DeviceOptions {
   readonly out: string;
   readonly seeds: number;
   readonly recipes: 'paper' | 'default';
+  readonly epochs?: number;
+  readonly examples?: number;
+  readonly devExamples?: number;
   readonly testExamples?: number;
   readonly resources?: string;
   readonly quick?: boolean;
@@ -37,6 +40,9 @@ export function reproduceCommand(): Command {
         .choices(['paper', 'default'])
         .default('paper'),
     )
+    .option('--epochs <n>', 'passes over the training data, at most', whole(1))
+    .option('--examples <n>', 'train on so many examples of a task', whole(1))
+    .option('--dev-examples <n>', 'select on so many', whole(1))
     .option('--test-examples <n>', 'at most so many per language (default: all)', whole(1))
     .option('--resources <file>', 'JSON: percent of the pretraining text by language')
     .option('--quick', 'a hundred examples, two epochs: to see it work, not to learn from it')
@@ -69,6 +75,7 @@ async function run(paper: PaperName, options: Options): Promise<void> {
       seeds: options.seeds,
       quick: options.quick ?? false,
       recipes: options.recipes,
+      limits: limitsOf(options),
       testExamples: options.testExamples ?? null,
       ...(options.resources ? { resources: readResources(options.resources) } : {}),
       device: options.device,
@@ -94,6 +101,14 @@ async function run(paper: PaperName, options: Options): Promise<void> {
     console.log(`${finding}: ${claim} (${evidence})`);
   }
   console.log(`\n${html}\n${json}`);
+}
+
+function limitsOf({ epochs, examples, devExamples }: Options): ReproduceOptions['limits'] {
+  return {
+    ...(epochs === undefined ? {} : { epochs }),
+    ...(examples === undefined ? {} : { examples }),
+    ...(devExamples === undefined ? {} : { devExamples }),
+  };
 }
 
 /** @throws CliError `bad_input` */
