@@ -100,6 +100,7 @@ export function prepareXtreme(source: string, out: string): Record<string, Entry
       dev: put('ner/en.dev.jsonl', lines(words('tags')('uner/en.dev.jsonl.gz'))),
       test: testsOf('ner', [...own, ...other], words('tags')),
       note: `Universal NER instead of PAN-X; ${other.map(([l]) => l).join(' ')} from other sets.`,
+      extra: { task: 'token-classification', title: 'NER (UNER)', metric: 'f1' },
     });
   }
   const copied = (id: string, files: readonly (readonly [string, string])[]) =>

@@ -97,6 +97,11 @@ describe.each(['tu2022', 'park2023'] as const)('reproduce %s', (paper) => {
     expect(readdirSync(join(asked.out, 'runs/pawsx/FT-1'))).not.toContain('backbone');
   });
 
+  it('refuses a task that has no data', async () => {
+    const asked = { ...options(paper), tasks: ['xnli'] };
+    await expect(reproduce(asked)).rejects.toMatchObject({ code: 'bad_option' });
+  });
+
   it('keeps the runs that are there, and makes those again that would differ', async () => {
     const asked = options(paper);
     const record = join(asked.out, 'runs/pawsx/PT-1/record.json');

@@ -6,6 +6,7 @@ import { type Example, taskOf } from '@polyprompt/tasks';
 import type { TuningEvent, TuningInput } from '@polyprompt/tuning';
 import { findData, type TaskFiles } from './data.ts';
 import { departures } from './departures.ts';
+import { ReproduceError } from './errors.ts';
 import { METHODS, type Method, PAPERS, type PaperName, type PaperTask } from './papers.ts';
 import { type Report, reportHtml } from './report.ts';
 import { type Group, groupOf, XGLM_SHARES } from './resources.ts';
@@ -21,6 +22,8 @@ export interface ReproduceOptions {
   readonly data: string;
   readonly out: string;
   readonly seeds: number;
+  /** Of the tasks that have data; all by default. */
+  readonly tasks?: readonly string[];
   /** Less of everything: to see the whole way work, not to learn anything about the paper. */
   readonly quick: boolean;
   /**
@@ -80,13 +83,11 @@ export async function reproduce(
 ): Promise<Outcome> {
   const paper = PAPERS[options.paper];
   const backbone = openBackbone(options.backbone);
-  const files = findData(
-    options.data,
-    paper.tasks.map(({ id }) => id),
-  );
+  const known = paper.tasks.map(({ id }) => id);
+  const files = chosen(findData(options.data, known), options.tasks);
   const overrides: Partial<TuningInput> = { ...(options.quick ? QUICK : {}), ...options.limits };
   const limit = options.testExamples ?? (options.quick ? QUICK_TESTS : null);
-  const tasks = [...paper.tasks.filter(({ id }) => files.has(id)), ...extraTasks(files)];
+  const tasks = [...paper.tasks.filter(({ id }) => files.has(id)), ...extraTasks(files, known)];
   const tests = new Map(
     tasks.map(({ id, task }) => [id, testsOf(task, files.get(id)!.test, limit)]),
   );
@@ -168,10 +169,24 @@ export async function reproduce(
   return { report, html, json };
 }
 
+/** @throws ReproduceError `bad_option` for a task without data */
+function chosen(
+  files: Map<string, TaskFiles>,
+  tasks: readonly string[] | undefined,
+): Map<string, TaskFiles> {
+  if (!tasks) return files;
+  const missing = tasks.filter((id) => !files.has(id));
+  if (missing.length === 0) return new Map(tasks.map((id) => [id, files.get(id)!]));
+  throw new ReproduceError(
+    'bad_option',
+    `there is no data for ${missing.join(', ')}; there is for ${[...files.keys()].join(', ')}`,
+  );
+}
+
 /** Tasks of the data beyond the paper's, with this project's defaults. */
-function extraTasks(files: ReadonlyMap<string, TaskFiles>): PaperTask[] {
+function extraTasks(files: ReadonlyMap<string, TaskFiles>, known: readonly string[]): PaperTask[] {
   return [...files].flatMap(([id, { extra, test }]) =>
-    extra
+    extra && !known.includes(id)
       ? [
           {
             ...extra,

@@ -15,6 +15,7 @@ interface Options extends DeviceOptions {
   readonly out: string;
   readonly seeds: number;
   readonly recipes: 'paper' | 'default';
+  readonly tasks?: readonly string[];
   readonly epochs?: number;
   readonly examples?: number;
   readonly devExamples?: number;
@@ -40,6 +41,7 @@ export function reproduceCommand(): Command {
         .choices(['paper', 'default'])
         .default('paper'),
     )
+    .option('--tasks <id...>', 'only these (default: all that have data)')
     .option('--epochs <n>', 'passes over the training data, at most', whole(1))
     .option('--examples <n>', 'train on so many examples of a task', whole(1))
     .option('--dev-examples <n>', 'select on so many', whole(1))
@@ -75,6 +77,7 @@ async function run(paper: PaperName, options: Options): Promise<void> {
       seeds: options.seeds,
       quick: options.quick ?? false,
       recipes: options.recipes,
+      ...(options.tasks ? { tasks: options.tasks } : {}),
       limits: limitsOf(options),
       testExamples: options.testExamples ?? null,
       ...(options.resources ? { resources: readResources(options.resources) } : {}),
