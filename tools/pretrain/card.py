@@ -20,7 +20,7 @@ def main():
     for folder in a.folders:
         with open(os.path.join(folder, 'run.json'), encoding='utf-8') as f:
             run = json.load(f)
-        print(f'\n{folder}\n\n| run | steps | tokens, M | of them | hours | finished |\n|---|---|---|---|---|---|')
+        print(f'\n{folder}\n\n| run | steps | tokens, M | of them | hours | last call began |\n|---|---|---|---|---|---|')
         parts = segments(run['calls'])
         for call in parts:
             causal = 'decoder' if call['settings'].get('causal') else 'encoder'
