@@ -31,7 +31,7 @@ describe.skipIf(!existsSync(shared))('polyprompt reproduce (needs ../shared/data
   });
 
   it.each([
-    ['tu2022', 'polyprompt-mini', ['PAWS-X', 'UD-POS', 'XQuAD']],
+    ['tu2022', 'polyprompt-mini', ['PAWS-X', 'UD-POS', 'XQuAD', 'NER']],
     ['park2023', 'polyprompt-mini-decoder', ['PAWS-X', 'UD-POS', 'NER']],
   ])(
     '%s on %s',

@@ -64,7 +64,7 @@ function options(paper: ReproduceOptions['paper']): ReproduceOptions {
   };
 }
 
-describe.each(['tu2022', 'park2023'] as const)('reproduce %s', (paper) => {
+describe.each(['tu2022', 'park2023'] as const)('reproduce %s', { timeout: 240_000 }, (paper) => {
   it('runs both methods on every task that has data, and reports', async () => {
     const asked = options(paper);
     const runs: string[] = [];
