@@ -34,9 +34,9 @@ async function install(): Promise<number> {
   if (platformMissing() === undefined) return 0;
   rmSync(DONE, { force: true });
   process.stdout.write('installing SST’s components under .sst/platform, about a minute\n');
-  // npm tells its scripts which registry it uses; SST looks elsewhere, and finds nothing behind a slash.
-  const { npm_config_registry: told = 'https://registry.npmjs.org' } = process.env;
-  const registry = told.replace(/\/$/, '');
+  // npm knows which registry it uses; SST looks elsewhere, and finds nothing behind a slash.
+  const told = spawnSync('npm', ['config', 'get', 'registry'], { cwd: ROOT, encoding: 'utf8' });
+  const registry = told.stdout.trim().replace(/\/$/, '');
   const run = spawnSync(
     join(ROOT, 'node_modules/.bin/sst'),
     ['install', '--stage', 'checks', '--print-logs'],
