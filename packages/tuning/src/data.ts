@@ -36,7 +36,7 @@ export interface ScoredRow extends TrainRow {
 export interface PreparedData {
   readonly task: AnyTask;
   readonly labels: readonly string[];
-  readonly train: readonly TrainRow[];
+  readonly train: readonly ScoredRow[];
   readonly dev: readonly ScoredRow[];
   readonly devExamples: readonly AnyExample[];
   /** Languages that the training data names. */

@@ -161,6 +161,21 @@ describe('a tuning job', () => {
     expect(card.training.examples).toEqual({ train: 10, dev: 4 });
   });
 
+  it('counts examples, however many windows they are', async () => {
+    const context = 'the rain is a snow '.repeat(12).trim();
+    const answers = [{ text: 'rain', answer_start: 4 }];
+    const rows = Array.from({ length: 6 }, (_, i) => ({
+      question: `is ${WORDS[i]}`,
+      context: `${context} ${WORDS[i]}`,
+      answers,
+    }));
+    const train = join(folder, 'questions.jsonl');
+    writeFileSync(train, rows.map((row) => JSON.stringify(row)).join('\n'));
+    const long = { task: 'question-answering', length: 2, epochs: 1, maxTokens: 32 } as const;
+    const { card } = await runJob(job({ train, dev: train, settings: long }));
+    expect(card.training.examples).toEqual({ train: 6, dev: 6 });
+  });
+
   it('works for every family', async () => {
     for (const family of ['bert', 'xglm'] as const) {
       const dir = join(folder, family);

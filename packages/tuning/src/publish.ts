@@ -52,7 +52,7 @@ export async function promptOf(
       epochs: progress.step / run.stepsPerEpoch,
       steps: progress.step,
       best: best.step,
-      examples: { train: data.train.length, dev: data.dev.length },
+      examples: { train: examplesOf(data.train), dev: examplesOf(data.dev) },
       languages: data.languages,
       metric: data.task.metric,
       score: best.metric,
@@ -70,4 +70,9 @@ async function tunedBackbone({ tuned }: Run, backbone: Backbone, out: string): P
   rmSync(folder, { recursive: true, force: true });
   await writeBackbone(folder, backbone.checkpoint, replaced);
   return openBackbone(folder);
+}
+
+/** A long text is several rows, its windows, and still one example. */
+function examplesOf(rows: PreparedData['train']): number {
+  return new Set(rows.map(({ example }) => example)).size;
 }
