@@ -13,7 +13,7 @@ import {
   taskOf,
   textClassification,
 } from '@polyprompt/tasks';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { createEngine, type Engine, type EngineOptions } from './engine.ts';
 import { ServingError } from './errors.ts';
 import { manualClock } from './testing/manual-clock.ts';
@@ -322,9 +322,14 @@ describe('life', () => {
     });
     await engine.ready();
     const wanted = await alone(prompts.p!, 'bystander');
-    const deadly = ask('p', DEADLY);
+    const deadly = expect(ask('p', DEADLY)).rejects.toMatchObject({
+      name: 'ServingError',
+      code: 'worker_crashed',
+    });
+    // Texts are tokenised side by side: the deadly one must be with the worker before others come.
+    await vi.waitFor(() => expect(engine.stats().batcher.rows).toBe(1), { interval: 1 });
     const waiting = [ask('p', 'bystander'), ask('p', 'bystander')];
-    await expect(deadly).rejects.toMatchObject({ name: 'ServingError', code: 'worker_crashed' });
+    await deadly;
     for (const { answers } of await Promise.all(waiting)) expectClose(answers[0]!, wanted);
     expect(loads).toBe(2);
     expect(engine.stats()).toMatchObject({ ready: true, restarts: 1, pendingInputs: 0 });
