@@ -1,9 +1,9 @@
 /**
  * npm run bench:train: forward, prefix-tuning step and full fine-tuning step, beside the matrix
- * multiplication rate of this machine and beside PyTorch where it is installed. Every figure is a
- * median of interleaved rounds in one run; compare the ratios, not the times.
+ * multiplication rate of this machine and beside PyTorch where it is installed. Every time is a
+ * median of interleaved rounds in one run, every ratio a median of the rounds' ratios; compare the
+ * ratios, not the times.
  */
-import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +27,7 @@ import {
 } from '@polyprompt/backbone';
 import { readFloat32 } from '@polyprompt/safetensors';
 import { tokenBudgetOn } from '@polyprompt/tuning';
+import { openPyTorch } from './pytorch.ts';
 import { denseBatch, filled, noise, writeShape, XLMR_BASE } from './shapes.ts';
 
 const PREFIX = 16;
@@ -138,14 +139,27 @@ async function measure(
     const feeds = { ...stepFeeds('full', batch), ...weights };
     timed.push({ name: 'full step', run: () => fullProgram!.run(feeds), times: [] });
   }
+  const torch = await openPyTorch({
+    ...spec,
+    batch,
+    length,
+    prefix: PREFIX,
+    classes: CLASSES,
+    threads,
+  });
+  if (!('reason' in torch)) {
+    timed.push(
+      { name: 'PyTorch forward', run: () => torch.run('forward'), times: [] },
+      { name: 'PyTorch step', run: () => torch.run('step'), times: [] },
+    );
+  }
   await interleave(timed);
-  const torch = pytorch(spec, batch, length);
-  if ('forward' in torch) await interleave(timed);
 
-  const median = (name: string) => {
-    const times = timed.find((each) => each.name === name)!.times.sort((x, y) => x - y);
-    return times[Math.floor(times.length / 2)]!;
-  };
+  const timesOf = (name: string) => timed.find((each) => each.name === name)!.times;
+  const median = (name: string) => middle(timesOf(name));
+  /** Of the rounds, so that a slow minute of the machine counts on both sides. */
+  const ratio = (name: string, other: string) =>
+    middle(timesOf(name).map((time, round) => time / timesOf(other)[round]!)).toFixed(2);
   const products = 2 * CHAIN * 2 * batch * length * spec.hidden * spec.intermediate;
   const rate = products / median('matmul') / 1e6;
   const flops = forwardFlops(backbone, batch, length);
@@ -159,22 +173,25 @@ async function measure(
     console.log(
       `  ${name.padEnd(14)} ${ms.toFixed(0).padStart(6)} ms ${achieved.toFixed(0).padStart(6)} GFLOP/s = ` +
         `${((100 * achieved) / rate).toFixed(0)} % of the matrix multiply rate` +
-        (name === 'forward' ? '' : `; ${(ms / median('forward')).toFixed(2)} x forward`),
+        (name === 'forward' ? '' : `; ${ratio(name, 'forward')} x forward`),
     );
   };
   row('forward', flops);
   const oneState = oneStateFlops(backbone, batch, length);
   row('prefix step', 2 * oneState);
   if (full) row('full step', 3 * oneState);
-  if ('forward' in torch) {
+  if ('reason' in torch) console.log(`  PyTorch: skipped, ${torch.reason}`);
+  else {
     console.log(
-      `  PyTorch ${torch.version}: forward ${torch.forward.toFixed(0)} ms, prefix step ${torch.step.toFixed(0)} ms`,
+      `  PyTorch ${torch.version}: forward ${median('PyTorch forward').toFixed(0)} ms, ` +
+        `prefix step ${median('PyTorch step').toFixed(0)} ms`,
     );
     console.log(
-      `  ours / PyTorch: forward ${(median('forward') / torch.forward).toFixed(2)}, ` +
-        `prefix step ${(median('prefix step') / torch.step).toFixed(2)}`,
+      `  ours / PyTorch: forward ${ratio('forward', 'PyTorch forward')}, ` +
+        `prefix step ${ratio('prefix step', 'PyTorch step')}`,
     );
-  } else console.log(`  PyTorch: skipped, ${torch.reason}`);
+    torch.close();
+  }
   for (const program of [product, forward, step, fullProgram]) await program?.release();
 }
 
@@ -207,32 +224,8 @@ async function interleave(timed: readonly Timed[]): Promise<void> {
   }
 }
 
-type Torch =
-  | { readonly version: string; readonly forward: number; readonly step: number }
-  | { readonly reason: string };
-
-/** The same shapes in PyTorch (Debian: python3-torch and libopenblas0-pthread). */
-function pytorch(spec: Backbone['spec'], batch: number, length: number): Torch {
-  const { layers, hidden, heads, intermediate } = spec;
-  const script = join(import.meta.dirname, 'train_pytorch.py');
-  const shape = [
-    layers,
-    hidden,
-    heads,
-    intermediate,
-    batch,
-    length,
-    PREFIX,
-    CLASSES,
-    threads,
-    ROUNDS,
-  ];
-  const python = process.env.PYTHON ?? '/usr/bin/python3';
-  const result = spawnSync(python, [script, ...shape.map(String)], { encoding: 'utf8' });
-  if (result.error) return { reason: `no ${python}` };
-  if (result.status !== 0)
-    return { reason: result.stderr.trim().split('\n').at(-1) ?? 'it failed' };
-  return JSON.parse(result.stdout) as Torch;
+function middle(values: readonly number[]): number {
+  return values.toSorted((x, y) => x - y)[Math.floor(values.length / 2)]!;
 }
 
 const scratch = join(tmpdir(), 'polyprompt-bench-base');

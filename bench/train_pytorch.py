@@ -1,17 +1,16 @@
-"""Forward and prefix-tuning step of a post-LN encoder in PyTorch, timed; prints one JSON object.
+"""Forward and prefix-tuning step of a post-LN encoder in PyTorch, one for each line read.
 
-Arguments: layers hidden heads intermediate batch length prefix classes threads rounds.
+Arguments: layers hidden heads intermediate batch length prefix classes threads. Prints the version,
+then runs what each line of stdin names, `forward` or `step`, and prints a line when it is done.
 The same computation as bench/train.ts: frozen weights, a key/value prefix per layer and a linear
 head are trained, the head reads the first token. Embeddings are random inputs: a look-up is free.
 """
-import json
 import sys
-import time
 
 import torch
 import torch.nn.functional as F
 
-layers, hidden, heads, inter, batch, length, prefix_len, classes, threads, rounds = map(int, sys.argv[1:])
+layers, hidden, heads, inter, batch, length, prefix_len, classes, threads = map(int, sys.argv[1:])
 torch.set_num_threads(threads)
 torch.manual_seed(0)
 head_dim = hidden // heads
@@ -66,13 +65,7 @@ def run_step():
     F.cross_entropy(forward(), labels).backward()
 
 
-times = {"forward": [], "step": []}
-for name, run in (("forward", run_forward), ("step", run_step)):
-    run()
-for _ in range(rounds):
-    for name, run in (("forward", run_forward), ("step", run_step)):
-        begun = time.perf_counter()
-        run()
-        times[name].append(1000 * (time.perf_counter() - begun))
-medians = {name: sorted(values)[len(values) // 2] for name, values in times.items()}
-print(json.dumps({"version": torch.__version__, **medians}))
+print(torch.__version__, flush=True)
+for line in sys.stdin:
+    {"forward": run_forward, "step": run_step}[line.strip()]()
+    print("done", flush=True)
