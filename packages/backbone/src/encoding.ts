@@ -1,8 +1,8 @@
 // One tokenised text: columns of equal length, one row per token. The columns are fetched from the
 // native encoding when first asked for, since most callers need ids alone and offsets cost the most.
 
+import { CodePoints } from '@polyprompt/text';
 import type { Encoding as NativeEncoding } from 'tokenizers';
-import { CodePointText } from './code-points.ts';
 import { truncateRows, windowRows } from './windows.ts';
 
 export type Offset = readonly [start: number, end: number];
@@ -65,7 +65,7 @@ class Source {
     this.#offsets ??= refineOffsets(
       this.#native.getOffsets() as [number, number][],
       this.sequences,
-      this.#texts.map((text) => new CodePointText(text)),
+      this.#texts.map((text) => new CodePoints(text)),
     );
     return this.#offsets;
   }
@@ -185,7 +185,7 @@ export function makeEncoding(
 function refineOffsets(
   offsets: readonly [number, number][],
   sequences: readonly number[],
-  texts: readonly CodePointText[],
+  texts: readonly CodePoints[],
 ): Offset[] {
   return offsets.map(([start, end], row) => {
     const sequence = sequences[row]!;

@@ -1,6 +1,5 @@
 export type { Checkpoint, WeightDtype, WeightRef } from './checkpoint.ts';
 export { openCheckpoint } from './checkpoint.ts';
-export { CodePointText } from './code-points.ts';
 export type { BackboneSpec, Family } from './config.ts';
 export {
   checkPromptLength,

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CodePoints } from '@polyprompt/text';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CodePointText } from './code-points.ts';
 import type { Family } from './config.ts';
 import type { Encoding } from './encoding.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
@@ -34,7 +34,7 @@ const tokens = (tokenizer: Tokenizer, encoding: Encoding) =>
 
 /** The stretch of text behind each token that is not a special one. */
 function pieces(text: string, encoding: Encoding): string[] {
-  const points = new CodePointText(text);
+  const points = new CodePoints(text);
   return encoding.offsets
     .filter((_, row) => encoding.specialMask[row] === 0)
     .map(([start, end]) => points.slice(start, end));
@@ -216,7 +216,7 @@ describe('encodeWords', () => {
       const tokenizer = tiny(family, ['new', 'york']);
       const words = ['new', 'york', '', 'is', 'new york', '\u200b', '😀😀', 'e\u0301.', 'big'];
       const [encoding] = await tokenizer.encodeWords([words]);
-      const joined = new CodePointText(words.join(' '));
+      const joined = new CodePoints(words.join(' '));
       const text = new Map<number, string>();
       for (const [row, word] of encoding!.wordIds.entries()) {
         if (word === null) {
@@ -319,21 +319,6 @@ describe('offsets', () => {
         expect(visible.filter((index) => !covered.has(index))).toEqual([]);
       }),
       { numRuns: 300 },
-    );
-  });
-});
-
-describe('CodePointText', () => {
-  it('slices by code point', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.nat(20), fc.nat(20), (text, start, size) => {
-        const points = [...text];
-        const ours = new CodePointText(text);
-        expect(ours.length).toBe(points.length);
-        const from = Math.min(start, points.length);
-        const to = Math.min(from + size, points.length);
-        expect(ours.slice(from, to)).toBe(points.slice(from, to).join(''));
-      }),
     );
   });
 });

@@ -1,4 +1,4 @@
-export { CodePoints, OFFSET_UNITS, type OffsetUnit } from './code-points.ts';
+export { CodePoints, OFFSET_UNITS, type OffsetUnit } from '@polyprompt/text';
 export type { Format } from './datasets/format.ts';
 export { FORMATS } from './datasets/format.ts';
 export type {

@@ -2,6 +2,7 @@
 // are those that the JavaScript and the Python client both accept (classification: always a list of
 // lists, even for one text).
 
+import { OFFSET_UNITS } from '@polyprompt/text';
 import { z } from 'zod';
 import { LIMITS } from '../limits.ts';
 
@@ -13,7 +14,6 @@ const Truncate = z
   .boolean()
   .describe('Cut texts that are too long instead of refusing them; the answer says so.');
 
-export const OFFSET_UNITS = ['codepoint', 'utf16', 'byte'] as const;
 const OffsetUnit = z
   .enum(OFFSET_UNITS)
   .describe(

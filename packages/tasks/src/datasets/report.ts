@@ -1,6 +1,6 @@
 // What goes into the reading of a dataset and what comes out, for every task.
 
-import type { OffsetUnit } from '../code-points.ts';
+import type { OffsetUnit } from '@polyprompt/text';
 import type { Format } from './format.ts';
 import type { IssueSummary } from './issue-log.ts';
 import type { DatasetLimits } from './limits.ts';

@@ -1,6 +1,6 @@
 // The answers of all windows together.
 
-import { CodePoints } from '../code-points.ts';
+import { CodePoints } from '@polyprompt/text';
 import { TaskError } from '../errors.ts';
 import type { ScoredPiece } from '../task.ts';
 import { decodeWindow, type Span } from './decode.ts';

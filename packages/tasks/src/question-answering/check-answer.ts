@@ -1,6 +1,6 @@
 // One answer of a file against its context: the text must be there, where the data says that it is.
 
-import type { CodePoints } from '../code-points.ts';
+import type { CodePoints } from '@polyprompt/text';
 import { excerptOf, quoted } from '../datasets/issue.ts';
 import type { IssueLog } from '../datasets/issue-log.ts';
 import { nearest, occurrences, similar } from './locate.ts';

@@ -1,6 +1,6 @@
 // Whether an answer is where the data says, and where it is instead.
 
-import type { CodePoints } from '../code-points.ts';
+import type { CodePoints } from '@polyprompt/text';
 
 /** Starts of all occurrences of a text, in code points. */
 export function occurrences(context: CodePoints, text: string): number[] {

@@ -1,6 +1,6 @@
 // One row of a file to one question, each cell checked; all problems of a row are reported.
 
-import { CodePoints } from '../code-points.ts';
+import { CodePoints } from '@polyprompt/text';
 import { excerptOf } from '../datasets/issue.ts';
 import type { IssueLog } from '../datasets/issue-log.ts';
 import type { DatasetLimits } from '../datasets/limits.ts';

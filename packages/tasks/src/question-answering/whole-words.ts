@@ -2,7 +2,7 @@
 // found by dictionary where a script has no spaces; the tokenizer's notion of a word would make a
 // whole Chinese sentence of any part of it.
 
-import type { CodePoints } from '../code-points.ts';
+import type { CodePoints } from '@polyprompt/text';
 import type { Span } from './decode.ts';
 
 const SEGMENTER = new Intl.Segmenter('und', { granularity: 'word' });

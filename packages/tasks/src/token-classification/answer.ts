@@ -1,7 +1,7 @@
+import { toUnit } from '@polyprompt/text';
 import { TaskError } from '../errors.ts';
 import type { ScoredPiece } from '../task.ts';
 import { bestTags } from './decode.ts';
-import { toUnit } from './offsets.ts';
 import { continues, groupOf, isSpanSet, OUTSIDE } from './tags.ts';
 import type { Entity, TaggingAnswer, TaggingInput, TaggingOptions } from './types.ts';
 import { type TokenScores, tokenScores, wordScores } from './word-scores.ts';

@@ -1,8 +1,7 @@
 // The entities of a text as data gives them: objects with start, end and label, or triples of them.
 // They come out as spans in code points, checked against the text.
-import { CodePoints, type OffsetUnit } from '../code-points.ts';
+import { CodePoints, fromUnit, type OffsetUnit } from '@polyprompt/text';
 import { type DatasetIssue, excerptOf, makeIssue, quoted } from '../datasets/issue.ts';
-import { fromUnit } from './offsets.ts';
 import type { Span } from './types.ts';
 
 export interface EntityContext {

@@ -1,4 +1,4 @@
-import type { OffsetUnit } from '../code-points.ts';
+import type { OffsetUnit } from '@polyprompt/text';
 import type { Example, TaskTypes } from '../task.ts';
 import type { TaggingEvaluation } from './evaluate.ts';
 

@@ -1,7 +1,7 @@
 // What a word is. Given words are taken as they are. A text is split at the word boundaries of Unicode
 // (UAX 29), with ICU's dictionaries for scripts without spaces, since data of words is what tagging
 // mostly learns from: "Paris." are two words, 北京大学 are 北京 and 大学, "can't" is one.
-import { CodePoints } from '../code-points.ts';
+import { CodePoints } from '@polyprompt/text';
 import type { Span, TaggingInput } from './types.ts';
 
 export type WordSpan = readonly [start: number, end: number];

@@ -1,5 +1,5 @@
 // Offsets of data and of answers count code points, UTF-16 units or bytes; inside they are code points.
-import type { OffsetUnit } from '../code-points.ts';
+import type { OffsetUnit } from './code-points.ts';
 
 /** Offset of every code point of a text and of its end, in another unit. */
 function table(text: string, unit: OffsetUnit): Uint32Array {

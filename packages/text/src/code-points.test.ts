@@ -36,6 +36,17 @@ describe('CodePoints', () => {
     );
   });
 
+  it('knows white space', () => {
+    fc.assert(
+      fc.property(text, (value) => {
+        const points = new CodePoints(value);
+        const spaces = [...value].map((character) => /^\s$/u.test(character));
+        expect(spaces.map((_, i) => points.isSpace(i))).toEqual(spaces);
+      }),
+    );
+    expect(new CodePoints('😀\u3000').isSpace(1)).toBe(true);
+  });
+
   it('counts as shown', () => {
     const points = new CodePoints('a😀é');
     expect(points.inUnit(2, 'codepoint')).toBe(2);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { OFFSET_UNITS } from '../code-points.ts';
+import { OFFSET_UNITS } from './code-points.ts';
 import { fromUnit, toUnit } from './offsets.ts';
 
 it.each(OFFSET_UNITS)('maps code points to %s and back', (unit) => {

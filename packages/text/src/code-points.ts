@@ -4,7 +4,7 @@
 export const OFFSET_UNITS = ['codepoint', 'utf16', 'byte'] as const;
 export type OffsetUnit = (typeof OFFSET_UNITS)[number];
 
-/** A text addressed by code point. */
+/** A text addressed by code point. Building costs nothing for texts without surrogate pairs. */
 export class CodePoints {
   readonly text: string;
   /** UTF-16 index of every code point and of the end; absent where both countings agree. */
@@ -42,6 +42,12 @@ export class CodePoints {
   /** The text from code point `start` up to `end`. */
   slice(start: number, end: number): string {
     return this.text.slice(this.toUtf16(start), this.toUtf16(end));
+  }
+
+  /** Whether the code point at `index` is white space. */
+  isSpace(index: number): boolean {
+    // Every white space character is a single UTF-16 unit.
+    return /\s/.test(this.text.charAt(this.toUtf16(index)));
   }
 
   /** A code point index in another unit. */

@@ -1,0 +1,2 @@
+export { CodePoints, OFFSET_UNITS, type OffsetUnit } from './code-points.ts';
+export { fromUnit, toUnit } from './offsets.ts';
