@@ -5,7 +5,8 @@
  *
  * Routing is the question: any container for any request, or all requests of a tenant to one container.
  */
-import type { Clock, Document, Documents } from '@polyprompt/storage';
+import type { Clock } from '@polyprompt/clock';
+import type { Document, Documents } from '@polyprompt/storage';
 import { FreshCache } from '../packages/registry/src/fresh-cache.ts';
 import { PromptCache } from '../packages/serving/src/prompt-cache.ts';
 

@@ -3,6 +3,7 @@
  * those of the unbroken run; a job that never gets ahead fails. SIGTERM loses nothing and ends with code 0. Real
  * processes, store and queue.
  */
+import type { Clock } from '@polyprompt/clock';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -14,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { writeTinyBackbone } from '@polyprompt/backbone/testing';
 import { startLocalCloud } from '@polyprompt/local-cloud';
 import { createRegistry, isFinished, type Job, JobMessage } from '@polyprompt/registry';
-import { type Clock, createStorage } from '@polyprompt/storage';
+import { createStorage } from '@polyprompt/storage';
 import { runJob } from '@polyprompt/tuning';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 

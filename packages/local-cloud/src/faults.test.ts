@@ -5,8 +5,8 @@ import {
   ReceiveMessageCommand,
   SendMessageBatchCommand,
 } from '@aws-sdk/client-sqs';
+import { manualClock } from '@polyprompt/clock';
 import { describe, expect, it } from 'vitest';
-import { manualClock } from './clock.ts';
 import { FAULTS, Faults } from './faults.ts';
 import { BUCKET, type TestCloud, testCloud } from './test-clients.ts';
 

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import type { Clock } from './clock.ts';
+import type { Clock } from '@polyprompt/clock';
 import type { Credentials } from './credentials.ts';
 import { WireError } from './errors.ts';
 import { type Faults, SLOW_BODY_MS } from './faults.ts';

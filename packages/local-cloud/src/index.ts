@@ -1,5 +1,4 @@
 /** S3 and SQS on loopback over one SQLite file: the embedded default, and the other side of the tests. */
-export { type Clock, type ManualClock, manualClock, systemClock } from './clock.ts';
 export type { Credentials } from './credentials.ts';
 export type { Durability } from './db.ts';
 export { LocalCloudError, type LocalCloudErrorCode } from './errors.ts';

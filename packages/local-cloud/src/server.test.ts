@@ -2,8 +2,8 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { manualClock } from '@polyprompt/clock';
 import { describe, expect, it } from 'vitest';
-import { manualClock } from './clock.ts';
 import { startLocalCloud } from './index.ts';
 import { BUCKET, testCloud, testDir } from './test-clients.ts';
 

@@ -1,4 +1,5 @@
-import type { Clock, Storage } from '@polyprompt/storage';
+import type { Clock } from '@polyprompt/clock';
+import type { Storage } from '@polyprompt/storage';
 import type { Ids } from './ids.ts';
 
 /** What every part of the registry works with. */

@@ -1,4 +1,4 @@
-import { manualClock } from '@polyprompt/local-cloud';
+import { manualClock } from '@polyprompt/clock';
 import type { Document, Documents } from '@polyprompt/storage';
 import { describe, expect, it } from 'vitest';
 import { FreshCache } from './fresh-cache.ts';

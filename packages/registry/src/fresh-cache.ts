@@ -3,7 +3,8 @@
  * what this one changed at once. A document in use is re-read in the background, at the price of a 304, before it
  * is too old, so no reader waits for the store except the first.
  */
-import type { Clock, Document, Documents } from '@polyprompt/storage';
+import type { Clock } from '@polyprompt/clock';
+import type { Document, Documents } from '@polyprompt/storage';
 
 interface Entry<T> {
   document: Document<T>;

@@ -2,7 +2,7 @@
  * Ids whose order is the order of creation, newest first: the store lists keys in ascending order only, and what
  * people list is the newest. So an id begins with the time that is left until the year 10895.
  */
-import type { Clock } from '@polyprompt/storage';
+import type { Clock } from '@polyprompt/clock';
 
 const END_OF_TIME = 2 ** 48 - 1;
 const TIME_DIGITS = 12;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type Clock, type Queue, type Storage, systemClock } from '@polyprompt/storage';
+import { type Clock, systemClock } from '@polyprompt/clock';
+import type { Queue, Storage } from '@polyprompt/storage';
 import { Backbones } from './backbones/backbones.ts';
 import type { Context } from './context.ts';
 import { Files } from './files.ts';

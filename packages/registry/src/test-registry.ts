@@ -1,18 +1,13 @@
 /** Registries over a fresh local cloud, as if in several processes: what the tests of this package run against. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  FAULTS,
-  type FaultRates,
-  Faults,
-  type ManualClock,
-  manualClock,
-  startLocalCloud,
-} from '@polyprompt/local-cloud';
+import { type Clock, type ManualClock, manualClock } from '@polyprompt/clock';
+import { FAULTS, type FaultRates, Faults, startLocalCloud } from '@polyprompt/local-cloud';
 import { type PackedPrompt, packPrompt } from '@polyprompt/prompts';
-import { type Clock, createStorage } from '@polyprompt/storage';
+import { createStorage } from '@polyprompt/storage';
 import { onTestFinished } from 'vitest';
 import { type Job, JobMessage, type JobSpec } from './jobs/job.ts';
 import type { JobHandle } from './jobs/worker.ts';

@@ -1,7 +1,7 @@
+import { manualClock } from '@polyprompt/clock';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Batcher, type SubmitOptions } from './batcher.ts';
-import { manualClock } from './testing/manual-clock.ts';
 
 interface Row {
   readonly id: string;

@@ -3,8 +3,9 @@
  * an idle worker gets what is there at once. It knows neither prompts nor HTTP, and keeps no limit on
  * how much waits: whoever submits was admitted before (admission.ts).
  */
+
+import { type Clock, steadyClock } from '@polyprompt/clock';
 import { chooseBatch } from './choose-batch.ts';
-import { type Clock, systemClock } from './clock.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { ServingLimits } from './limits.ts';
 
@@ -78,7 +79,7 @@ export class Batcher<Row extends { readonly tokens: number }, Result> {
 
   constructor(options: BatcherOptions<Row, Result>) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? steadyClock;
   }
 
   /**

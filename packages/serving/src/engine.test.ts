@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBackbone, Predictor } from '@polyprompt/backbone';
 import { writeTinyBackbone } from '@polyprompt/backbone/testing';
+import { manualClock } from '@polyprompt/clock';
 import type { Prompt } from '@polyprompt/prompts';
 import { type TinyPromptOptions, tinyPrompt } from '@polyprompt/prompts/testing';
 import {
@@ -16,7 +17,6 @@ import {
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { createEngine, type Engine, type EngineOptions } from './engine.ts';
 import { ServingError } from './errors.ts';
-import { manualClock } from './testing/manual-clock.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'serving-'));
 const backboneDir = join(folder, 'tiny');

@@ -12,11 +12,11 @@ import {
   tensorsOf,
   usableTokens,
 } from '@polyprompt/backbone';
+import { type Clock, steadyClock } from '@polyprompt/clock';
 import { type Prompt, promptLength } from '@polyprompt/prompts';
 import type { EncodedInputs, TaskName, TaskTypes } from '@polyprompt/tasks';
 import { Admission } from './admission.ts';
 import { Batcher, type BatcherStats } from './batcher.ts';
-import { type Clock, systemClock } from './clock.ts';
 import { countCharacters } from './count-characters.ts';
 import { ServingError, type TooLong } from './errors.ts';
 import { checkFit } from './fit-prompt.ts';
@@ -66,6 +66,7 @@ interface Resident {
   readonly number: number;
   readonly task: TaskName;
   readonly labels: readonly string[];
+  readonly answering: Prompt['answering'];
   readonly length: number;
   /** Length of the part that is computed like tokens. */
   readonly softLength: number;
@@ -101,7 +102,7 @@ export class Engine {
   #closed = false;
 
   constructor(options: EngineOptions) {
-    const { backboneDir, clock = systemClock, workers = 1, device = 'auto' } = options;
+    const { backboneDir, clock = steadyClock, workers = 1, device = 'auto' } = options;
     const threads = options.threads ?? Math.max(1, Math.floor(availableParallelism() / workers));
     checkCount('workers', workers);
     checkCount('threads', threads);
@@ -210,7 +211,7 @@ export class Engine {
           { tenant, signal: scope.signal },
         );
         return {
-          answers: answersOf(request, encoded, results, lease.value.labels),
+          answers: answersOf(request, encoded, results, lease.value),
           truncated: encoded.overruns.map(({ example }) => example),
           characters: countCharacters(request.inputs),
           tokens: encoded.pieces.reduce((sum, { ids }) => sum + ids.length, 0),
@@ -261,11 +262,12 @@ export class Engine {
   }
 
   #place(prompt: Prompt): Resident {
-    const { prefix, softPrompt, task, labels } = prompt;
+    const { prefix, softPrompt, task, labels, answering } = prompt;
     return {
       number: this.#pool.load(prompt),
       task,
       labels,
+      answering,
       length: promptLength(prompt),
       softLength: prefix ? 0 : (softPrompt?.shape[0] ?? 0),
       bytes: tensorsOf(prompt).reduce((sum, { data }) => sum + data.byteLength, 0),
@@ -300,11 +302,12 @@ function answersOf<T extends TaskTypes>(
   { inputs, task, options }: InferRequest<T>,
   { pieces }: EncodedInputs,
   logits: readonly Float32Array[],
-  labels: readonly string[],
+  { labels, answering }: Resident,
 ): T['answer'][] {
+  const chosen = { ...answering, ...options };
   const scored = pieces.map((piece, i) => ({ ...piece, logits: logits[i]! }));
   const byInput = Map.groupBy(scored, ({ example }) => example);
-  return inputs.map((input, i) => task.answer(input, byInput.get(i) ?? [], labels, options));
+  return inputs.map((input, i) => task.answer(input, byInput.get(i) ?? [], labels, chosen));
 }
 
 function tooLong({ overruns }: EncodedInputs, room: number): ServingError {

@@ -1,5 +1,4 @@
 export type { BatcherStats } from './batcher.ts';
-export { type Clock, systemClock } from './clock.ts';
 export {
   createEngine,
   type Engine,

@@ -5,7 +5,7 @@
  * What is kept is made in two steps, so that a load that came too late leaves nothing behind:
  * `load` fetches, `place` takes possession in the same turn in which the entry comes to be.
  */
-import { type Clock, systemClock } from './clock.ts';
+import { type Clock, steadyClock } from '@polyprompt/clock';
 import { ServingError } from './errors.ts';
 
 export interface CacheOptions<Loaded, Value extends { readonly bytes: number }> {
@@ -65,7 +65,7 @@ export class PromptCache<Loaded, Value extends { readonly bytes: number }> {
 
   constructor(options: CacheOptions<Loaded, Value>) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? steadyClock;
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from '@polyprompt/clock';
 import { ServingError } from './errors.ts';
 
 /** One signal for both reasons to give a request up: its deadline, and a client that has left. */

@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { type Clock, systemClock } from './clock.ts';
+import { type Clock, systemClock } from '@polyprompt/clock';
 import { StorageError } from './errors.ts';
 
 export interface StorageOptions {

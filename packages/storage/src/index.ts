@@ -8,7 +8,6 @@ export type {
   PresignedPut,
   PutResult,
 } from './blobs.ts';
-export { type Clock, systemClock } from './clock.ts';
 export type { StorageOptions } from './context.ts';
 export type { Document, Documents } from './documents.ts';
 export { StorageError, type StorageErrorCode } from './errors.ts';

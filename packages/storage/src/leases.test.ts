@@ -1,4 +1,4 @@
-import { manualClock } from '@polyprompt/local-cloud';
+import { manualClock } from '@polyprompt/clock';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Lease } from './leases.ts';

@@ -6,8 +6,9 @@
  * believing `maxSkewMs` before its lease expires, a rival takes over only `maxSkewMs` after, so clocks may
  * differ by twice that. A released lease keeps its document, and with it the fence.
  */
+
+import type { Clock } from '@polyprompt/clock';
 import { z } from 'zod';
-import type { Clock } from './clock.ts';
 import type { Context } from './context.ts';
 import { Documents } from './documents.ts';
 import { StorageError } from './errors.ts';

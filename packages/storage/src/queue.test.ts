@@ -1,5 +1,5 @@
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { manualClock } from '@polyprompt/local-cloud';
+import { manualClock } from '@polyprompt/clock';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ROUGH, settled, testStorage } from './test-storage.ts';

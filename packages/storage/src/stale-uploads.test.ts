@@ -1,5 +1,5 @@
 import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
-import { manualClock } from '@polyprompt/local-cloud';
+import { manualClock } from '@polyprompt/clock';
 import { expect, it } from 'vitest';
 import { testStorage } from './test-storage.ts';
 

@@ -2,14 +2,8 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type Clock,
-  FAULTS,
-  type FaultRates,
-  Faults,
-  type ManualClock,
-  startLocalCloud,
-} from '@polyprompt/local-cloud';
+import type { Clock, ManualClock } from '@polyprompt/clock';
+import { FAULTS, type FaultRates, Faults, startLocalCloud } from '@polyprompt/local-cloud';
 import { onTestFinished } from 'vitest';
 import { createContext } from './context.ts';
 import { createStorage } from './storage.ts';

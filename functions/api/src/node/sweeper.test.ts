@@ -1,11 +1,11 @@
-import { manualClock } from '@polyprompt/local-cloud';
+import { manualClock } from '@polyprompt/clock';
 import type { SweepOptions } from '@polyprompt/registry';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { startSweeper } from './sweeper.ts';
 
 const MINUTE = 60_000;
-const NOTHING = { tenants: 3, files: 0, uploads: 0, requests: 0, reminded: 0 };
+const NOTHING = { tenants: 3, files: 0, uploads: 0, requests: 0, reminded: 0, complete: true };
 
 function sweeper(everyMs: number, sweep: (options: SweepOptions) => typeof NOTHING) {
   const clock = manualClock();

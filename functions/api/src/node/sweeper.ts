@@ -1,6 +1,7 @@
 /** Sweeps the store from time to time, in the background: expired files, interrupted uploads, forgotten jobs. */
+
+import { type Clock, systemClock } from '@polyprompt/clock';
 import type { Registry, SweepReport } from '@polyprompt/registry';
-import { type Clock, systemClock } from '@polyprompt/storage';
 import type { Logger } from 'pino';
 
 export interface SweeperOptions {
@@ -53,6 +54,6 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   };
 }
 
-function didSomething({ tenants: _, ...counts }: SweepReport): boolean {
+function didSomething({ tenants: _, complete: __, ...counts }: SweepReport): boolean {
   return Object.values(counts).some((count) => count > 0);
 }

@@ -1,5 +1,7 @@
 /** The service around a tuner, for tests: embedded store and queue, registry, a tenant that uploads and asks. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '@polyprompt/clock';
 import { type FaultRates, Faults, startLocalCloud } from '@polyprompt/local-cloud';
 import {
   createRegistry,
@@ -8,7 +10,7 @@ import {
   JobMessage,
   type JobSpec,
 } from '@polyprompt/registry';
-import { type Clock, createStorage } from '@polyprompt/storage';
+import { createStorage } from '@polyprompt/storage';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { localBackbones } from '../backbones.ts';

@@ -13,8 +13,8 @@ import {
   ListPartsCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import { manualClock } from '@polyprompt/clock';
 import { describe, expect, it } from 'vitest';
-import { manualClock } from '../clock.ts';
 import { BUCKET, type TestCloud, testCloud, testDir } from '../test-clients.ts';
 
 const PART = 5 * 1024 ** 2;

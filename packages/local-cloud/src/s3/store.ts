@@ -3,8 +3,8 @@
  * the condition inside the transaction and hand replaced blob files to the blob store only after it.
  */
 import { randomUUID } from 'node:crypto';
+import type { Clock } from '@polyprompt/clock';
 import type { BlobStore, Chunk } from '../blobs.ts';
-import type { Clock } from '../clock.ts';
 import type { Database } from '../db.ts';
 import type { Checksum } from './checksums.ts';
 import { assertWritable, type WriteCondition } from './conditions.ts';

@@ -3,7 +3,7 @@
  * and issues a new receipt, all in one transaction. Only the newest receipt of a message acts on it.
  */
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '@polyprompt/clock';
 import type { Database } from '../db.ts';
 import type { Faults } from '../faults.ts';
 import { numeric, redrivePolicy } from './attributes.ts';

@@ -1,5 +1,5 @@
 /** The queue table. */
-import type { Clock } from '../clock.ts';
+import type { Clock } from '@polyprompt/clock';
 import type { Database } from '../db.ts';
 import {
   effective,

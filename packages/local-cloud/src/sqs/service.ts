@@ -1,6 +1,6 @@
 /** The table of SQS operations (AWS JSON 1.0). */
 import { createHash } from 'node:crypto';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '@polyprompt/clock';
 import type { Database } from '../db.ts';
 import { WireError } from '../errors.ts';
 import type { Faults } from '../faults.ts';

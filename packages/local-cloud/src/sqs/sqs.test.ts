@@ -14,8 +14,8 @@ import {
   type SendMessageCommandInput,
   SetQueueAttributesCommand,
 } from '@aws-sdk/client-sqs';
+import { type ManualClock, manualClock } from '@polyprompt/clock';
 import { describe, expect, it } from 'vitest';
-import { type ManualClock, manualClock } from '../clock.ts';
 import { testCloud } from '../test-clients.ts';
 
 type Attributes = Partial<Record<QueueAttributeName, string>>;

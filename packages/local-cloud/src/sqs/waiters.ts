@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '@polyprompt/clock';
 
 /** Long polls that sleep until a queue changes, a message becomes visible, or their time is over. */
 export class Waiters {

@@ -1,5 +1,6 @@
 /** The backbones of a bucket, which belong to no tenant: what is there, bringing one in, getting one out. */
-import { type Clock, folders, isSegment, type Storage, systemClock } from '@polyprompt/storage';
+import { type Clock, systemClock } from '@polyprompt/clock';
+import { folders, isSegment, type Storage } from '@polyprompt/storage';
 import { RegistryError } from '../errors.ts';
 import { type FetchedBackbone, type FetchOptions, fetchBackbone } from './fetch.ts';
 import { assertConsistent, BackboneManifest, manifestKey } from './manifest.ts';

@@ -1,6 +1,8 @@
 /** From a model folder to the bucket: files first, each under its hash, then the manifest that names them. */
+
 import { createReadStream } from 'node:fs';
-import type { Clock, Storage } from '@polyprompt/storage';
+import type { Clock } from '@polyprompt/clock';
+import type { Storage } from '@polyprompt/storage';
 import { RegistryError } from '../errors.ts';
 import {
   assertConsistent,

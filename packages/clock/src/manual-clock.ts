@@ -1,18 +1,4 @@
-/** Time as the server sees it: signatures, visibility timeouts, long polls and slow bodies all ask here. */
-export interface Clock {
-  /** Milliseconds since the epoch. */
-  now(): number;
-  /** Calls `fire` once after `ms`; the returned function cancels it. */
-  after(ms: number, fire: () => void): () => void;
-}
-
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  after(ms, fire) {
-    const timer = setTimeout(fire, ms);
-    return () => clearTimeout(timer);
-  },
-};
+import type { Clock } from './clock.ts';
 
 export interface ManualClock extends Clock {
   /** Moves time forward and fires every timer that comes due, in order of its due time. */
@@ -35,9 +21,8 @@ export function manualClock(start: number = Date.now()): ManualClock {
     advance(ms) {
       const target = now + ms;
       for (;;) {
-        const next = [...timers]
-          .filter((timer) => timer.due <= target)
-          .sort((a, b) => a.due - b.due)[0];
+        const due = [...timers].filter((timer) => timer.due <= target);
+        const next = due.sort((a, b) => a.due - b.due)[0];
         if (!next) break;
         timers.delete(next);
         now = Math.max(now, next.due);
