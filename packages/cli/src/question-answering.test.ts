@@ -1,4 +1,7 @@
 /** Questions from the data file to the answer, through the real command with a tiny backbone. */
+import { openBackbone } from '@polyprompt/backbone';
+import { readPrompt, writePrompt } from '@polyprompt/prompts';
+import { EMPTY_DETAILS, tinyPrompt } from '@polyprompt/prompts/testing';
 import { afterAll, expect, it } from 'vitest';
 import { cli, jsonLines, makeWorld, WORDS } from './testing/cli.ts';
 
@@ -96,6 +99,68 @@ it('trains, answers and scores', async () => {
   // Trained on all of these contexts: far better than one word of four by chance.
   expect(files[0].metrics.exact_match).toBeGreaterThan(0.6);
 }, 240_000);
+
+it('chooses the threshold of "no answer" on dev, and keeps it in an adapter', async () => {
+  const backbone = world.backbone('tiny');
+  // Every third context has no word about weather, and its question no answer.
+  const rows = (count: number) =>
+    questions(count, 'en').map((row, i) =>
+      i % 3 ? row : { ...row, context: 'the is bread soup', answers: [], is_impossible: true },
+    );
+  const train = world.file('train2.jsonl', jsonLines(rows(48)));
+  const dev = world.file('dev2.jsonl', jsonLines(rows(15)));
+  const prompt = world.path('qa2');
+  const tuned = await cli([
+    ...['tune', '--task', 'question-answering', '--backbone', backbone],
+    ...['--train', train, '--dev', dev, '--out', prompt, '--lr', '0.02'],
+    ...['--epochs', '3', '--batch-size', '8', '--length', '4', '--quiet'],
+  ]);
+  expect(tuned.stderr).not.toContain('error');
+  expect(tuned.stdout).toContain('threshold of "no answer", chosen on dev');
+  const { card } = readPrompt(prompt);
+  const { nullThreshold } = card.answering!;
+  expect(nullThreshold).toBe(card.metrics.dev!.overall.f1_best_threshold);
+  expect(card.metrics.dev!.overall.f1).toBe(card.training.score);
+
+  // The table of scores is with it; another may be asked for.
+  const scores = async (...more: string[]) => {
+    const command = ['evaluate', '--prompt', prompt, '--backbone', backbone, '--data', dev];
+    return JSON.parse((await cli([...command, '--json', ...more])).stdout).overall.metrics;
+  };
+  expect((await scores()).f1).toBeCloseTo(card.training.score, 6);
+  expect((await scores()).f1).toBe((await scores()).f1_best);
+  expect(await scores('--null-threshold', '-1000')).toMatchObject({ accuracy_impossible: 1 });
+
+  const [packed, back] = [world.path('qa2.peft'), world.path('qa2.back')];
+  const model = ['--backbone', backbone];
+  const exported = await cli(['prompt', 'export', prompt, '--out', packed, ...model]);
+  expect(exported).toMatchObject({ code: 0 });
+  const imported = await cli(['prompt', 'import', packed, '--out', back, ...model]);
+  expect(imported).toMatchObject({ code: 0 });
+  expect(readPrompt(back).prompt.answering).toEqual({ nullThreshold });
+}, 240_000);
+
+it('answers "" by the threshold that the prompt has, where asked to', async () => {
+  const dir = world.backbone('fixed');
+  const backbone = openBackbone(dir);
+  const answer = async (nullThreshold: number, ...more: string[]) => {
+    const prompt = tinyPrompt(backbone.spec, await backbone.fingerprint(), {
+      ...{ seed: 3, task: 'question-answering', labels: ['start', 'end'], backboneName: 'fixed' },
+      answering: { nullThreshold },
+    });
+    writePrompt(world.path('fixed.prompt'), prompt, EMPTY_DETAILS);
+    const { stdout } = await cli([
+      ...['predict', '--prompt', world.path('fixed.prompt'), '--backbone', dir],
+      ...['--question', 'the rain', '--context', 'snow bread', ...more],
+    ]);
+    return JSON.parse(stdout).answer;
+  };
+  expect(await answer(-1000, '--handle-impossible')).toBe('');
+  expect(await answer(1000, '--handle-impossible')).not.toBe('');
+  expect(await answer(1000, '--null-threshold', '-1000')).toBe('');
+  // Not asked to: always a part of the context.
+  expect(await answer(-1000)).not.toBe('');
+}, 60_000);
 
 it('names what is wrong with the data, and with the command', async () => {
   const backbone = world.backbone('tiny');

@@ -33,6 +33,7 @@ export function reportJson(result: JobResult, backbone: Backbone, { out }: Repor
       prompt: card.prompt,
       best: { ...best, metric_name: card.training.metric },
       metrics: card.metrics,
+      ...(card.answering && { answering: { null_threshold: card.answering.nullThreshold } }),
       steps,
       seconds,
       tokens,
@@ -64,9 +65,16 @@ export function reportText(result: JobResult, backbone: Backbone, options: Repor
       `${plural(steps, 'step')} in ${duration(seconds)} (${count(tokens / seconds)} tokens/s)`,
     `tuned ${count(prompt)} values, ${percent(prompt / all)} of the backbone; with the head ` +
       `${count(prompt + head)}, ${percent((prompt + head) / all)}`,
+    ...thresholdLines(result),
     `prompt in ${out}`,
     `try: ${commandLine(predict)} ${settings.task === 'question-answering' ? '--question "..." --context "..."' : '--text "..."'}`,
   ].join('\n');
+}
+
+function thresholdLines({ card: { answering } }: JobResult): string[] {
+  if (!answering) return [];
+  const threshold = answering.nullThreshold.toFixed(3);
+  return [`threshold of "no answer", chosen on dev: ${threshold} (predict --handle-impossible)`];
 }
 
 /** Every candidate with its best score, the published one marked. */

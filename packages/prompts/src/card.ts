@@ -7,6 +7,7 @@ import { canonicalJson, contentHash, HASH_PATTERN } from './canonical.ts';
 import { assertReadable, FORMAT_VERSION, formatVersionOf, PROMPT_FILE } from './encode.ts';
 import { PromptError } from './errors.ts';
 import {
+  Answering,
   METHODS,
   POOLING_RULES,
   POSITION_RULES,
@@ -83,6 +84,8 @@ export const PromptCard = CardDetails.extend({
   pooling: z.enum(POOLING_RULES),
   backbone: z.object({ name: z.string(), fingerprint: Hash }),
   training: TrainingSummary,
+  /** What the prompt answers with unless a request says otherwise. */
+  answering: Answering.optional(),
   /** Over the canonical JSON of all other fields. */
   hash: Hash,
 });
@@ -115,6 +118,7 @@ export function makeCard(
     pooling: prompt.pooling,
     backbone: { name: prompt.backboneName, fingerprint: prompt.backbone },
     training: prompt.training,
+    ...(prompt.answering && { answering: prompt.answering }),
   };
   return { ...unsigned, hash: contentHash(canonicalJson(unsigned)) };
 }

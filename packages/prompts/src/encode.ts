@@ -16,11 +16,15 @@ import { checkPrompt, type Prompt, parseSettings, type Tensor } from './prompt.t
 
 export const PROMPT_FILE = 'prompt.safetensors';
 /** The newest format this version reads. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 const FORMAT = 'polyprompt';
 
-/** The oldest format that says all about a prompt, which is the one it is written in: 2 has dense layers. */
+/**
+ * The oldest format that says all about a prompt, which is the one it is written in: 2 has dense layers,
+ * 3 settings of the answers.
+ */
 export function formatVersionOf(prompt: Prompt): number {
+  if (prompt.answering !== undefined) return 3;
   return prompt.denseWeight === undefined ? 1 : 2;
 }
 
@@ -58,6 +62,7 @@ export function encodePrompt(prompt: Prompt, options: EncodeOptions = {}): Uint8
     positions: prompt.positions,
     pooling: prompt.pooling,
     training: canonicalJson(prompt.training),
+    ...(prompt.answering && { answering: canonicalJson(prompt.answering) }),
   });
 }
 
@@ -78,6 +83,9 @@ export function decodePrompt(bytes: Uint8Array, source = PROMPT_FILE): Prompt {
     positions: metadata.positions,
     pooling: metadata.pooling,
     training: parseJson(source, 'training', metadata.training),
+    ...(metadata.answering !== undefined && {
+      answering: parseJson(source, 'answering', metadata.answering),
+    }),
   });
   const tensor = (name: string): Tensor | undefined => {
     const found = tensors.get(name);

@@ -21,6 +21,7 @@ export { packPrompt, readPrompt, unpackPrompt, verifyPrompt, writePrompt } from 
 export * from './peft/index.ts';
 export type { PoolingRule, Prompt, PromptSettings, Tensor } from './prompt.ts';
 export {
+  Answering,
   checkPrompt,
   METHODS,
   POOLING_RULES,

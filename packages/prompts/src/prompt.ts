@@ -45,6 +45,13 @@ export const TrainingSummary = z.strictObject({
 });
 export type TrainingSummary = z.infer<typeof TrainingSummary>;
 
+/** Settings of answers that were chosen on the dev set, and hold where a question does not bring its own. */
+export const Answering = z.strictObject({
+  /** How much likelier "there is no answer" must be than the best answer, as a difference of log probabilities. */
+  nullThreshold: z.number(),
+});
+export type Answering = z.infer<typeof Answering>;
+
 const Settings = z.object({
   task: z.enum(TASKS),
   labels: z.array(z.string().min(1)).min(1),
@@ -54,6 +61,7 @@ const Settings = z.object({
   positions: z.enum(POSITION_RULES),
   pooling: z.enum(POOLING_RULES),
   training: TrainingSummary,
+  answering: Answering.optional(),
 });
 
 /** Everything about a prompt that is not a tensor. */
@@ -110,7 +118,7 @@ export function parseSettings(source: string, value: unknown): PromptSettings {
  * @throws PromptError `bad_prompt` or `not_finite`, naming the field, its value and what it must be
  */
 export function checkPrompt(source: string, prompt: Prompt): void {
-  const { labels, task, method, pooling } = parseSettings(source, prompt);
+  const { labels, task, method, pooling, answering } = parseSettings(source, prompt);
   const bad = (what: string) => new PromptError('bad_prompt', `${source}: ${what}`);
   const repeated = labels.find((label, i) => labels.indexOf(label) !== i);
   if (repeated !== undefined) throw bad(`label "${repeated}" occurs twice`);
@@ -125,6 +133,9 @@ export function checkPrompt(source: string, prompt: Prompt): void {
   }
   if (task === 'question-answering' && classes !== 2) {
     throw bad(`a question-answering head has 2 classes, start and end, not ${classes}`);
+  }
+  if (answering !== undefined && task !== 'question-answering') {
+    throw bad(`a nullThreshold belongs to question-answering, not to ${task}`);
   }
   checkDense(source, prompt, hidden!);
   if (prefix !== undefined) {

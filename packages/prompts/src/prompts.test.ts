@@ -164,11 +164,33 @@ describe('encodePrompt and decodePrompt', () => {
     expect(decodeCard(packPrompt(dense, details).card).format_version).toBe(2);
   });
 
+  it('keep settings of answers, in the format that older releases refuse; files without stay as they were', () => {
+    const qa: Prompt = {
+      ...prompt,
+      task: 'question-answering',
+      labels: ['start', 'end'],
+      headWeight: ramp(6, 2),
+      headBias: ramp(2),
+    };
+    const chosen = { ...qa, answering: { nullThreshold: -1.25 } };
+    const bytes = encodePrompt(chosen);
+    expect(decodePrompt(bytes)).toEqual(chosen);
+    expect(decodeSafetensors(bytes).metadata).toMatchObject({ format_version: '3' });
+    const card = decodeCard(packPrompt(chosen, details).card);
+    expect(card).toMatchObject({ format_version: 3, answering: { nullThreshold: -1.25 } });
+    // As every release has written it.
+    const { metadata } = decodeSafetensors(encodePrompt(qa));
+    expect(metadata).not.toHaveProperty('answering');
+    expect(metadata.format_version).toBe('1');
+    expect(decodePrompt(encodePrompt(qa))).not.toHaveProperty('answering');
+    expect(decodeCard(packPrompt(qa, details).card)).not.toHaveProperty('answering');
+  });
+
   it('refuse a newer format, naming both versions', () => {
-    expect(() => decodePrompt(withMetadata({ format_version: '3' }))).toThrow(
-      'prompt.safetensors: written in format 3, this release reads up to 2; upgrade polyprompt',
+    expect(() => decodePrompt(withMetadata({ format_version: '4' }))).toThrow(
+      'prompt.safetensors: written in format 4, this release reads up to 3; upgrade polyprompt',
     );
-    expect(codeOf(() => decodePrompt(withMetadata({ format_version: '3' })))).toBe(
+    expect(codeOf(() => decodePrompt(withMetadata({ format_version: '4' })))).toBe(
       'format_too_new',
     );
   });
@@ -228,6 +250,8 @@ describe('encodePrompt and decodePrompt', () => {
     ['virtual state', { pooling: 'virtual' }, /reads a position of a soft_prompt/],
     ['head with a prefix', { method: 'head' }, /neither/],
     ['QA classes', { task: 'question-answering' }, /start and end, not 3/],
+    ['threshold of another task', { answering: { nullThreshold: 0 } }, /belongs to question-answ/],
+    ['threshold', { answering: { nullThreshold: Number.NaN } }, /nullThreshold/],
     ['fingerprint', { backbone: 'xlm-r' }, /64 hex digits/],
     [
       'diverged',
@@ -365,7 +389,7 @@ describe('decodeCard', () => {
       return encodeCard({ ...sorted, hash: contentHash(JSON.stringify(sorted)) });
     };
     expect(decodeCard(signed(card)).device).toBe('cpu');
-    expect(codeOf(() => decodeCard(signed({ ...card, format_version: 3 })))).toBe('format_too_new');
+    expect(codeOf(() => decodeCard(signed({ ...card, format_version: 4 })))).toBe('format_too_new');
     const { device: __, ...deviceless } = card;
     expect(() => decodeCard(signed(deviceless))).toThrow(/device/);
     expect(codeOf(() => decodeCard(signed(deviceless)))).toBe('bad_card');

@@ -22,7 +22,7 @@ export interface TaskTypes {
   /** What a user gets back. */
   readonly answer: unknown;
   /** Settings of `encode` and `answer`. */
-  readonly options: unknown;
+  readonly options: object;
   readonly evaluation: Evaluation;
 }
 
@@ -85,6 +85,12 @@ export interface Task<T extends TaskTypes> {
     labels: readonly string[],
     options?: T['options'],
   ): T['answer'];
+
+  /**
+   * Settings of answers that these scored examples recommend, for tasks that have some to choose; undefined
+   * where they recommend none. A prompt keeps those of its dev set.
+   */
+  choose?(evaluation: T['evaluation']): Partial<T['options']> | undefined;
 
   /**
    * Scores answers, in the order of the examples.

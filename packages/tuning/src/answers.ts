@@ -64,12 +64,13 @@ export async function answerInputs<T extends TaskTypes>(
       scored[piece.example]!.push({ ...piece, logits: logits[i]![task.output] });
     });
   }
+  const chosen = { ...prompt.answering, ...options };
   const byInput = new Map(overruns.map((overrun) => [overrun.example, overrun]));
   return inputs.map((input, i) => {
     const { tokens, part, limit } = byInput.get(i) ?? {};
     return {
       answer:
-        scored[i]!.length > 0 ? task.answer(input, scored[i]!, prompt.labels, options) : undefined,
+        scored[i]!.length > 0 ? task.answer(input, scored[i]!, prompt.labels, chosen) : undefined,
       overrun: tokens,
       ...(part === undefined ? {} : { part }),
       ...(limit === undefined ? {} : { limit }),

@@ -196,7 +196,8 @@ async function publish(
   const { settings, progress } = run;
   await run.restoreBest();
   const dev = await score(scorerOf(run, model), data, tokenBudgetOn(device, settings));
-  const card = writePrompt(job.out, await promptOf(run, backbone, data, job.out), {
+  const prompt = await promptOf(run, backbone, data, dev.answering, job.out);
+  const card = writePrompt(job.out, prompt, {
     created: started.toISOString(),
     data: data.files,
     settings: { ...settings },

@@ -16,11 +16,16 @@ import type { Run } from './run.ts';
 /** Folder inside of `out` that holds the backbone of a fully fine-tuned run. */
 export const TUNED_BACKBONE = 'backbone';
 
-/** The prompt of a run's current parameters. @param out where a tuned backbone is to be written */
+/**
+ * The prompt of a run's current parameters.
+ * @param answering what the dev set chose
+ * @param out where a tuned backbone is to be written
+ */
 export async function promptOf(
   run: Run,
   frozen: Backbone,
   data: PreparedData,
+  answering: Prompt['answering'],
   out: string,
 ): Promise<Prompt> {
   const { settings, tuned, progress } = run;
@@ -46,6 +51,7 @@ export async function promptOf(
     ...(softPrompt ? { softPrompt } : {}),
     headWeight: tensor('head_weight')!,
     headBias: tensor('head_bias')!,
+    ...(answering && { answering }),
     training: {
       recipe: settings.recipe,
       seed: settings.seed,

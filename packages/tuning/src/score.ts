@@ -1,5 +1,5 @@
 /** How good the current parameters are on the dev set. */
-import type { Metrics } from '@polyprompt/prompts';
+import { Answering, type Metrics } from '@polyprompt/prompts';
 import { withinBudget } from './batches.ts';
 import type { PreparedData, ScoredRow } from './data.ts';
 import { labelledItems, type TrainingModel, type TrainRow } from './model.ts';
@@ -10,6 +10,8 @@ export interface Score {
   /** The task's selection metric. */
   readonly metric: number;
   readonly metrics: Metrics;
+  /** Settings of the answers that were chosen by these examples, and that the metrics are with. */
+  readonly answering: Answering | undefined;
 }
 
 /** The model with the parameters to be scored. */
@@ -37,14 +39,20 @@ export async function score(
       pieces[row.example]!.push({ row, logits: results[i]!.logits });
     });
   }
-  const answers = devExamples.map(({ input }, i) =>
-    task.answer(
-      input,
-      pieces[i]!.map(({ row, logits }) => ({ ...row, logits })),
-      labels,
-    ),
-  );
-  const evaluation = task.evaluate(devExamples, answers, labels);
+  const evaluate = (options?: Answering) => {
+    const answers = devExamples.map(({ input }, i) =>
+      task.answer(
+        input,
+        pieces[i]!.map(({ row, logits }) => ({ ...row, logits })),
+        labels,
+        options,
+      ),
+    );
+    return task.evaluate(devExamples, answers, labels);
+  };
+  const plain = evaluate();
+  const answering = Answering.optional().parse(task.choose?.(plain));
+  const evaluation = answering ? evaluate(answering) : plain;
   const languages = Object.fromEntries(
     Object.entries(evaluation.languages).map(([name, { metrics }]) => [name, { ...metrics }]),
   );
@@ -52,5 +60,6 @@ export async function score(
     loss: loss / Math.max(1, items),
     metric: evaluation.metrics[task.metric]!,
     metrics: { overall: { ...evaluation.metrics }, languages },
+    answering,
   };
 }

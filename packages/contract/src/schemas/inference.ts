@@ -112,7 +112,7 @@ export const QuestionAnsweringRequest = z
           .number()
           .nullish()
           .describe(
-            'How much the log probability of "none" must exceed that of the best answer; 0 unless given.',
+            'How much the log probability of "none" must exceed that of the best answer; unless given, what the prompt chose on its dev set, or 0.',
           ),
         align_to_words: z
           .boolean()

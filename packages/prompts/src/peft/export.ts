@@ -61,6 +61,7 @@ export function exportPeft(
     pooling: prompt.pooling,
     backbone: { name: backbone.name, fingerprint: backbone.fingerprint },
     id2label: id2labelOf(prompt.labels),
+    ...(prompt.answering && { answering: prompt.answering }),
   });
   const files: Record<string, Uint8Array> = {
     [ADAPTER_CONFIG]: config,

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { canonicalJson, HASH_PATTERN } from '../canonical.ts';
 import { PromptError } from '../errors.ts';
-import { POOLING_RULES, TASKS } from '../prompt.ts';
+import { Answering, POOLING_RULES, TASKS } from '../prompt.ts';
 import { parseJson } from './config.ts';
 
 export const EXTRAS_FILE = 'polyprompt.json';
@@ -20,6 +20,7 @@ export const Extras = z.object({
   backbone: z.object({ name: z.string(), fingerprint: z.string().regex(HASH_PATTERN) }),
   /** As in a model's config.json: label by index. */
   id2label: z.record(z.string().regex(/^\d+$/), z.string()),
+  answering: Answering.optional(),
 });
 export type Extras = z.infer<typeof Extras>;
 

@@ -95,6 +95,7 @@ export function importPeft(files: PeftFiles, options: ImportOptions): ImportedPr
     backbone: backbone.fingerprint,
     backboneName: backbone.name,
     positions: 'shifted',
+    ...(extras?.answering && { answering: extras.answering }),
     ...head,
     ...(prefix
       ? { prefix: prefixFromTable(embeddings, backbone.layers, backbone.heads) }

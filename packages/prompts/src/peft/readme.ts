@@ -37,7 +37,7 @@ ${labels ? `id2label = {int(i): label for i, label in json.load(open('${EXTRAS_F
 model = PeftModel.from_pretrained(base, '.').eval()
 \`\`\`
 ${head.beside === undefined ? '' : headText(prompt, head.beside, soft)}
-\`${EXTRAS_FILE}\` has what an adapter has no place for: labels, pooling, fingerprint of the backbone. With it,
+\`${EXTRAS_FILE}\` has what an adapter has no place for: labels, pooling, fingerprint of the backbone${prompt.answering ? ', threshold of "no answer"' : ''}. With it,
 \`polyprompt prompt import\` reads the folder back to the same numbers.
 
 Virtual tokens count as positions: a text has that many tokens less room. Releases of transformers differ in how

@@ -1,5 +1,6 @@
 /** @module For tests and benches: prompts of arbitrary numbers. */
 export {
+  EMPTY_DETAILS,
   packedTinyPrompt,
   type TinyPromptOptions,
   type TinyPromptShape,

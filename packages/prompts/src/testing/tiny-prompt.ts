@@ -1,3 +1,4 @@
+import type { CardDetails } from '../card.ts';
 import { type PackedPrompt, packPrompt } from '../folder.ts';
 import type { Prompt, Tensor } from '../prompt.ts';
 
@@ -17,6 +18,7 @@ export interface TinyPromptOptions {
   readonly length?: number;
   readonly pooling?: Prompt['pooling'];
   readonly backboneName?: string;
+  readonly answering?: Prompt['answering'];
 }
 
 /** A prompt of arbitrary numbers; different seeds give clearly different answers. */
@@ -31,6 +33,7 @@ export function tinyPrompt(
     length = 4,
     pooling = 'first',
     backboneName = 'tiny',
+    answering,
   }: TinyPromptOptions,
 ): Prompt {
   let n = seed * 7919;
@@ -50,6 +53,7 @@ export function tinyPrompt(
     ...(method === 'soft' && { softPrompt: tensor(length, hidden) }),
     headWeight: tensor(hidden, labels.length),
     headBias: tensor(labels.length),
+    ...(answering && { answering }),
     training: {
       recipe: 'none',
       seed,
@@ -64,16 +68,19 @@ export function tinyPrompt(
   };
 }
 
+/** Of a card that says nothing. */
+export const EMPTY_DETAILS: CardDetails = {
+  created: '2026-01-01T00:00:00Z',
+  data: [],
+  settings: {},
+  metrics: {},
+  lineage: { parent: null },
+  versions: {},
+  wall_seconds: 0,
+  device: 'none',
+};
+
 /** The same as files, with a card that says nothing. */
 export function packedTinyPrompt(...of: Parameters<typeof tinyPrompt>): PackedPrompt {
-  return packPrompt(tinyPrompt(...of), {
-    created: '2026-01-01T00:00:00Z',
-    data: [],
-    settings: {},
-    metrics: {},
-    lineage: { parent: null },
-    versions: {},
-    wall_seconds: 0,
-    device: 'none',
-  });
+  return packPrompt(tinyPrompt(...of), EMPTY_DETAILS);
 }

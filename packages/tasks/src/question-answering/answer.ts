@@ -45,7 +45,7 @@ export function answerQuestion(
   const [span] = found;
   if (handleImpossible || !span) insertNone(found, nullScore * Math.exp(-nullThreshold));
   const kept = found.slice(0, topK);
-  return { answers: kept, span, nullScore, handlesImpossible: handleImpossible };
+  return { answers: kept, span, nullScore, handlesImpossible: handleImpossible, nullThreshold };
 }
 
 function merge(spans: readonly Span[], context: CodePoints): Map<string, SpanAnswer> {

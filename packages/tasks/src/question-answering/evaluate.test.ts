@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { evaluateQuestions } from './evaluate.ts';
+import { chooseNullThreshold, evaluateQuestions } from './evaluate.ts';
 import { bestNullThreshold } from './null-threshold.ts';
 import type { QuestionAnswer, QuestionExample } from './types.ts';
 
@@ -14,7 +14,7 @@ const example = (gold: readonly string[], language?: string): QuestionExample =>
 /** An answer given without "there is none" among the choices. */
 function said(answer: string, score = 0.5, nullScore = 0): QuestionAnswer {
   const span = { answer, score, start: 0, end: [...answer].length };
-  return { answers: [span], span, nullScore, handlesImpossible: false };
+  return { answers: [span], span, nullScore, handlesImpossible: false, nullThreshold: 0 };
 }
 
 describe('evaluateQuestions', () => {
@@ -83,6 +83,7 @@ describe('evaluateQuestions', () => {
   it('is all zeros, not NaN, where there is nothing', () => {
     expect(evaluateQuestions([], [])).toEqual({
       examples: 0,
+      impossible: 0,
       metrics: { exact_match: 0, f1: 0, exact_match_language: 0, f1_language: 0 },
       languages: {},
     });
@@ -117,6 +118,32 @@ describe('evaluateQuestions', () => {
         }
       }),
     );
+  });
+});
+
+describe('chooseNullThreshold', () => {
+  const four = [example(['x']), example(['x']), example([]), example([])];
+  const answers = (nullThreshold: number) =>
+    [said('x', 0.6, 0.1), said('x', 0.2, 0.7), said('y', 0.1, 0.8), said('y', 0.9, 0.05)].map(
+      (answer) => ({ ...answer, nullThreshold }),
+    );
+
+  it('gives the answers that score best', () => {
+    const chosen = chooseNullThreshold(evaluateQuestions(four, answers(0)))!;
+    const { metrics } = evaluateQuestions(four, answers(chosen.nullThreshold!));
+    expect(metrics.f1).toBe(metrics.f1_best);
+    expect(metrics.f1).toBe(0.75);
+    // Margins do not depend on the threshold that was in use, so neither does the choice.
+    expect(metrics.f1_best_threshold).toBe(chosen.nullThreshold);
+  });
+
+  it('needs questions with an answer and questions without', () => {
+    const choice = (gold: readonly QuestionExample[]) =>
+      chooseNullThreshold(evaluateQuestions(gold, answers(0).slice(0, gold.length)));
+    expect(choice([example(['x']), example(['x'])])).toBeUndefined();
+    expect(choice([example([]), example([])])).toBeUndefined();
+    expect(choice([])).toBeUndefined();
+    expect(choice(four)).toBeDefined();
   });
 });
 

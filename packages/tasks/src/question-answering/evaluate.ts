@@ -13,13 +13,14 @@ import type {
   QuestionEvaluation,
   QuestionExample,
   QuestionMetrics,
+  QuestionOptions,
   QuestionScores,
 } from './types.ts';
 
 /**
  * Compares the best answer of each question with its gold answers, the closest of them, overall and per
  * language. As soon as one question is impossible, SQuAD 2.0's rules hold for all: "there is none" is an
- * answer, given where it is likelier than the best span, and further metrics say how well.
+ * answer, given where it is likelier than the best span by the threshold, and further metrics say how well.
  * @throws TaskError `length_mismatch`, `unknown_label` for an example without gold answers
  */
 export function evaluateQuestions(
@@ -38,8 +39,23 @@ export function evaluateQuestions(
   const tags = [...groups.keys()].filter((tag) => tag !== undefined).sort(byCodePoint);
   return {
     ...scoresOf(judged, withNone),
+    impossible: judged.filter(({ impossible }) => impossible).length,
     languages: Object.fromEntries(tags.map((tag) => [tag, scoresOf(groups.get(tag)!, withNone)])),
   };
+}
+
+/**
+ * The threshold that is best for these questions; none unless some of them have an answer and some have not,
+ * for without both there is nothing to weigh.
+ */
+export function chooseNullThreshold({
+  metrics,
+  examples,
+  impossible,
+}: QuestionEvaluation): Pick<QuestionOptions, 'nullThreshold'> | undefined {
+  const { f1_best_threshold: nullThreshold } = metrics;
+  if (nullThreshold === undefined || impossible === examples) return undefined;
+  return { nullThreshold };
 }
 
 interface JudgedExample extends Judged {
@@ -52,7 +68,7 @@ interface JudgedExample extends Judged {
 
 function judge(
   { gold, language, line }: QuestionExample,
-  { answers, span, nullScore, handlesImpossible }: QuestionAnswer,
+  { answers, span, nullScore, handlesImpossible, nullThreshold }: QuestionAnswer,
   withNone: boolean,
 ): JudgedExample {
   if (gold === undefined) {
@@ -64,7 +80,7 @@ function judge(
   // How much likelier "there is none" is than the best span; what a threshold is compared with.
   const ratio = span ? Math.log(nullScore) - Math.log(span.score) : Number.POSITIVE_INFINITY;
   const margin = Number.isNaN(ratio) ? 0 : ratio;
-  const prefersNone = handlesImpossible ? answers[0]?.answer === '' : margin > 0;
+  const prefersNone = handlesImpossible ? answers[0]?.answer === '' : margin > nullThreshold;
   const isNone = withNone && (prefersNone || span === undefined);
   const impossible = gold.length === 0;
   const texts = gold.map(({ text }) => text);

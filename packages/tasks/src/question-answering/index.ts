@@ -1,6 +1,6 @@
 import type { Task } from '../task.ts';
 import { answerQuestion } from './answer.ts';
-import { evaluateQuestions } from './evaluate.ts';
+import { chooseNullThreshold, evaluateQuestions } from './evaluate.ts';
 import { questionFeatures } from './features.ts';
 import { checkQuestionSplits, parseQuestions } from './parse.ts';
 import type { QuestionAnsweringTypes } from './types.ts';
@@ -22,4 +22,5 @@ export const questionAnswering: Task<QuestionAnsweringTypes> = {
   features: questionFeatures,
   answer: (input, pieces, _labels, options) => answerQuestion(input, pieces, options),
   evaluate: evaluateQuestions,
+  choose: chooseNullThreshold,
 };

@@ -38,6 +38,8 @@ export interface QuestionAnswer {
   readonly nullScore: number;
   /** Whether the options let "there is none" be an answer. */
   readonly handlesImpossible: boolean;
+  /** The threshold of the options. */
+  readonly nullThreshold: number;
 }
 
 export interface QuestionOptions {
@@ -55,7 +57,7 @@ export interface QuestionOptions {
   readonly handleImpossible?: boolean;
   /**
    * "There is none" wins if its log probability is more than this above that of the best answer; an
-   * evaluation says which value is best. Default 0.
+   * evaluation says which value is best, and a prompt keeps the best for its dev set. Default 0.
    */
   readonly nullThreshold?: number;
   /** Extend answers to whole words, as Unicode and its dictionaries divide them. Default true. */
@@ -83,6 +85,8 @@ export interface QuestionScores extends Scores {
 }
 
 export interface QuestionEvaluation extends Evaluation, QuestionScores {
+  /** Questions that the context does not answer. */
+  readonly impossible: number;
   readonly metrics: QuestionMetrics;
   readonly languages: Readonly<Record<string, QuestionScores>>;
 }
