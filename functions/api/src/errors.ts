@@ -82,6 +82,7 @@ function fromRegistry(error: RegistryError): ApiError {
     case 'backbone_exists':
     case 'backbone_damaged':
     case 'no_space':
+    case 'sweep_stuck':
     case 'lease_lost':
     case 'stop_wanted':
       return ApiError.internal(error);

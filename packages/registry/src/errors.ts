@@ -40,6 +40,8 @@ export type RegistryErrorCode =
   | 'job_state'
   /** The idempotency key was used with another request. */
   | 'idempotency_mismatch'
+  /** Told to whoever sweeps: sweeps have died over this tenant. */
+  | 'sweep_stuck'
   /** The worker may no longer act on the job. */
   | 'lease_lost'
   /** Reason of a worker's signal: the job is to be paused or cancelled. */

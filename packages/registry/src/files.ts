@@ -25,6 +25,7 @@ import {
   type Report,
   StoredFile,
 } from './file-record.ts';
+import { inGroups } from './groups.ts';
 import { isId, timeOfId } from './ids.ts';
 import { Job } from './jobs/job.ts';
 import { isFinished } from './jobs/transition.ts';
@@ -43,6 +44,7 @@ const PRESIGN_SECONDS = 3600;
 const UPLOAD_GRACE_MS = 3600_000;
 /** An upload that did not end in this time never will, and a record of one that failed has been seen. */
 export const ABANDONED_MS = 24 * 3600_000;
+const CONCURRENT_TIDIES = 8;
 /** Oldest first means listing every name there is. */
 const MAX_ASCENDING = 10_000;
 
@@ -202,21 +204,10 @@ export class Files {
    */
   async tidy(tenant: string): Promise<number> {
     let removed = 0;
-    for await (const id of this.#context.storage.listFolders(folders.files(tenant))) {
-      const made = timeOfId('file', id);
-      if (made === undefined) continue;
-      const isOld = this.#context.clock.now() - made > ABANDONED_MS;
-      const before = await this.#documents.read(fileKeys(tenant, id).document);
-      const file = before && (await this.#find(tenant, id));
-      if (file && !(isOld && neverArrived(file.value))) continue;
-      if (file) {
-        if ((await this.#remove(tenant, file)) === undefined) removed++;
-        continue;
-      }
-      // An upload stores its bytes first; a young one may be about to write its document.
-      if (!before && !isOld) continue;
-      await this.#context.storage.blobs.remove(fileKeys(tenant, id).content);
-      removed++;
+    const ids = this.#context.storage.listFolders(folders.files(tenant));
+    for await (const group of inGroups(ids, CONCURRENT_TIDIES)) {
+      const done = await Promise.all(group.map((id) => this.#tidy(tenant, id)));
+      removed += done.filter(Boolean).length;
     }
     return removed;
   }
@@ -238,6 +229,21 @@ export class Files {
     ).catch((error) => {
       if (!(error instanceof RegistryError)) throw error;
     });
+  }
+
+  /** @returns whether something was removed */
+  async #tidy(tenant: string, id: string): Promise<boolean> {
+    const made = timeOfId('file', id);
+    if (made === undefined) return false;
+    const isOld = this.#context.clock.now() - made > ABANDONED_MS;
+    const before = await this.#documents.read(fileKeys(tenant, id).document);
+    const file = before && (await this.#find(tenant, id));
+    if (file && !(isOld && neverArrived(file.value))) return false;
+    if (file) return (await this.#remove(tenant, file)) === undefined;
+    // An upload stores its bytes first; a young one may be about to write its document.
+    if (!before && !isOld) return false;
+    await this.#context.storage.blobs.remove(fileKeys(tenant, id).content);
+    return true;
   }
 
   #newFile(id: string, { filename, purpose, expires = null }: NewFile) {

@@ -1,5 +1,8 @@
-import { fileKeys, jobKeys } from '@polyprompt/storage';
+import { fileKeys, jobKeys, type Storage } from '@polyprompt/storage';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { createRegistry } from './registry.ts';
+import type { SweepOptions, SweepReport } from './sweep.ts';
 import { all, bytes, jobSpec, testJobs, testRegistry, upload } from './test-registry.ts';
 
 const HOUR = 3600_000;
@@ -92,5 +95,153 @@ describe('a sweep', () => {
     const report = await registry.sweep({ onError: (_, tenant) => failed.push(tenant) });
     expect(report).toMatchObject({ tenants: 2, files: 1 });
     expect(failed).toEqual(['acme']);
+  });
+});
+
+/** `count` tenants, each with a file that has expired and something that stays. */
+async function testTenants(count: number) {
+  const test = await testRegistry();
+  const { files, clock, storage, queue } = test;
+  const expires = clock.now() + HOUR;
+  const names = Array.from({ length: count }, (_, i) => `t${String(i).padStart(2, '0')}`);
+  await Promise.all(
+    names.map(async (name) => {
+      await files.create(name, { ...FILE, expires, body: bytes('x') });
+      await storage.blobs.put(`tenants/${name}/stays`, '');
+    }),
+  );
+  clock.advance(HOUR);
+  return {
+    ...test,
+    names,
+    /** Tenants that still have their file. */
+    left: async () => (await keysOf(test)).filter((key) => key.endsWith('.json')).length,
+    /** A process whose sweep calls `event` when it comes to the files of a tenant. */
+    interrupted(at: string | undefined, event: () => Promise<void>) {
+      const mortal: Storage = {
+        ...storage,
+        async *listFolders(folder, options) {
+          if (folder === `tenants/${at}/files/`) await event();
+          yield* storage.listFolders(folder, options);
+        },
+      };
+      return createRegistry({ storage: mortal, queue, clock });
+    },
+  };
+}
+
+describe('a pass of several sweeps', () => {
+  it('goes on where the last one stopped, and begins anew behind the last tenant', async () => {
+    const { another, left } = await testTenants(20);
+    const sweeps = [];
+    for (let i = 0; i < 5; i++) sweeps.push(await another().sweep({ maxTenants: 9 }));
+    expect(sweeps).toMatchObject([
+      { tenants: 9, files: 9, complete: false },
+      { tenants: 9, files: 9, complete: false },
+      { tenants: 2, files: 2, complete: true },
+      { tenants: 9, files: 0, complete: false },
+      { tenants: 9, files: 0, complete: false },
+    ]);
+    expect(await left()).toBe(0);
+  });
+
+  it('has tenants in each, even if there is no time at all', async () => {
+    const { another, left } = await testTenants(20);
+    const first = await another().sweep({ maxMs: 0 });
+    expect(first).toMatchObject({ complete: false });
+    expect(first?.tenants).toBeGreaterThan(0);
+    while (!(await another().sweep({ maxMs: 0 }))?.complete);
+    expect(await left()).toBe(0);
+  });
+
+  it('stops when its time is over or it is told to, and is not to blame for that', async () => {
+    const { another, clock, storage, names, left } = await testTenants(20);
+    for (let i = 0; i < 10; i++) {
+      const report = await another().sweep({ signal: AbortSignal.abort() });
+      expect(report).toMatchObject({ tenants: 0, complete: false });
+    }
+    await storage.blobs.put(`tenants/${names[2]}/unfinished-jobs.json`, 'garbage');
+    const failed: unknown[] = [];
+    const report = await another().sweep({
+      maxMs: 1000,
+      onError: (_, tenant) => {
+        failed.push(tenant);
+        clock.advance(1000);
+      },
+    });
+    expect(failed).toEqual([names[2]]);
+    expect(report).toMatchObject({ tenants: 8, files: 7, complete: false });
+    expect(await another().sweep()).toMatchObject({ tenants: 12, files: 12, complete: true });
+    expect(await left()).toBe(1);
+  });
+
+  /** Sweeps until it is killed at a tenant, where it stays for ever. @returns the report of one that is not */
+  const sweepAndDie = (
+    { interrupted }: Awaited<ReturnType<typeof testTenants>>,
+    at: string | undefined,
+    options?: SweepOptions,
+  ) =>
+    new Promise<SweepReport | undefined>((resolve, reject) => {
+      const die = () => new Promise<void>(() => resolve(undefined));
+      interrupted(at, die).sweep(options).then(resolve, reject);
+    });
+
+  it('goes on where a killed one was', async () => {
+    const test = await testTenants(20);
+    expect(await sweepAndDie(test, test.names[12])).toBeUndefined();
+    // The first group was done, and its bookmark set.
+    expect(await test.another().sweep()).toMatchObject({ tenants: 12, complete: true });
+    expect(await test.left()).toBe(0);
+  });
+
+  it('leaves out a tenant that kills every sweep, and no other', async () => {
+    const test = await testTenants(20);
+    const at = test.names[5];
+    const passedOver: unknown[] = [];
+    const onError = (error: unknown, tenant?: string) => passedOver.push([error, tenant]);
+    let report: SweepReport | undefined;
+    for (let i = 0; i < 6 && !report; i++) report = await sweepAndDie(test, at, { onError });
+    expect(report).toMatchObject({ complete: true });
+    expect(passedOver).toEqual([[expect.objectContaining({ code: 'sweep_stuck' }), at]]);
+    expect(await test.left()).toBe(1);
+    // A later pass tries again.
+    expect(await test.another().sweep()).toMatchObject({ tenants: 20, files: 1, complete: true });
+  });
+
+  it('is taken over by a second sweep, whose bookmark the first one leaves alone', async () => {
+    const { another, interrupted, names, left } = await testTenants(30);
+    // While the first is at its second group, the second goes on behind the first group.
+    const second: unknown[] = [];
+    const first = interrupted(names[8], async () => {
+      second.push(await another().sweep({ maxTenants: 20 }));
+    });
+    expect(await first.sweep()).toMatchObject({ tenants: 16, complete: false });
+    expect(second).toMatchObject([{ tenants: 20, complete: false }]);
+    expect(await another().sweep()).toMatchObject({ tenants: 2, complete: true });
+    expect(await left()).toBe(0);
+  });
+
+  it('reaches every tenant, whatever bounds and however many at once', async () => {
+    const rounds = fc.array(
+      fc.record({
+        maxTenants: fc.integer({ min: 1, max: 12 }),
+        atOnce: fc.integer({ min: 1, max: 3 }),
+      }),
+      { minLength: 1, maxLength: 5 },
+    );
+    await fc.assert(
+      fc.asyncProperty(rounds, async (plan) => {
+        const { another, left } = await testTenants(12);
+        const before = await left();
+        for (const { maxTenants, atOnce } of plan)
+          await Promise.all(Array.from({ length: atOnce }, () => another().sweep({ maxTenants })));
+        const most = plan.reduce((sum, { maxTenants, atOnce }) => sum + maxTenants * atOnce, 0);
+        expect(before - (await left())).toBeLessThanOrEqual(most);
+        await another().sweep();
+        await another().sweep();
+        expect(await left()).toBe(0);
+      }),
+      { numRuns: 10 },
+    );
   });
 });
