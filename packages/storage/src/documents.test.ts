@@ -161,15 +161,16 @@ describe('with 5 % of all calls failing in each way', () => {
       storage.faults.script(fault, { operation: 'PutObject' });
     }
     const writers = [storage, storage, storage.another(), storage.another(), storage.another()];
+    // Fewer than a document remembers: a retry may come as late as it likes.
     await Promise.all(
       writers.map(async ({ documents }) => {
-        for (let i = 0; i < 8; i++) await documents(Counter).update('c', increment);
+        for (let i = 0; i < 6; i++) await documents(Counter).update('c', increment);
       }),
     );
     storage.faults.clear();
     expect(await storage.documents(Counter).read('c')).toMatchObject({
-      value: { count: 40 },
-      revision: 41,
+      value: { count: 30 },
+      revision: 31,
     });
     expect(storage.faults.counts).toMatchObject({
       conflict: expect.any(Number),
