@@ -108,6 +108,39 @@ describe('the shape of the body', () => {
   });
 });
 
+describe('the threshold that a prompt has', () => {
+  const options = { seed: 3, task: 'question-answering', labels: ['start', 'end'] } as const;
+  const inputs = { question, context };
+  const asked = { handle_impossible_answer: true };
+  const said = async (model: string, parameters: object) =>
+    (await post({ inputs, parameters }, model)).body.answer;
+
+  it('holds where "no answer" may be one and the request has none of its own', async () => {
+    await publish('acme', 'always', { ...options, answering: { nullThreshold: -1000 } });
+    await publish('acme', 'never', { ...options, answering: { nullThreshold: 1000 } });
+    expect(await said('always', asked)).toBe('');
+    expect(await said('never', asked)).not.toBe('');
+    expect(await said('always', { ...asked, null_threshold: 1000 })).not.toBe('');
+    expect(await said('never', { ...asked, null_threshold: -1000 })).toBe('');
+    expect(await said('always', { ...asked, null_threshold: null })).toBe('');
+    expect(await said('always', {})).not.toBe('');
+  });
+
+  it.each(['polyprompt', 'peft'])('outlives an archive of format %s', async (format) => {
+    const headers = { authorization: `Bearer ${await key('acme', 'tune')}` };
+    const path = `/v1/prompts/always/versions/1/export?format=${format}`;
+    const archive = await checkedFetch(url + path, { headers });
+    expect(archive.status).toBe(200);
+    const copy = await checkedFetch(`${url}/v1/prompts/import?name=${format}-copy`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/x-tar' },
+      body: Buffer.from(await archive.arrayBuffer()),
+    });
+    expect(copy.status).toBe(200);
+    expect(await said(`${format}-copy`, asked)).toBe('');
+  });
+});
+
 describe('a context of 20,000 tokens', () => {
   it('is read in windows', async () => {
     const long = `${'the rain is a snow '.repeat(4000)}bread`;
