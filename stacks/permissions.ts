@@ -55,8 +55,8 @@ export function failedJobsMay({ state, jobs }: Resources): Statement[] {
 export function sweepMay({ state, jobs }: Resources): Statement[] {
   return [
     objects(state, READ, ['sweep.json', 'tenants/*']),
-    objects(state, WRITE, ['sweep.json', 'tenants/*']),
-    objects(state, DELETE, ['tenants/*']),
+    objects(state, ['s3:PutObject'], ['sweep.json', 'tenants/*']),
+    objects(state, ['s3:AbortMultipartUpload', ...DELETE], ['tenants/*']),
     {
       actions: ['s3:ListBucket', 's3:ListBucketMultipartUploads'],
       resources: [state.bucket.arn],

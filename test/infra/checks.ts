@@ -135,8 +135,8 @@ export const CHECKS = {
 
   'what sweeps may do that and no more, every hour': (stack) => {
     assertRights(stack, 'SweepRole', [
-      ...onFolders([...READ, ...WRITE], ['sweep.json', 'tenants/*']),
-      ...onFolders(DELETE, ['tenants/*']),
+      ...onFolders(['GetObject', 'PutObject'], ['sweep.json', 'tenants/*']),
+      ...onFolders(['AbortMultipartUpload', 'DeleteObject'], ['tenants/*']),
       `s3:ListBucket ${BUCKET}`,
       `s3:ListBucketMultipartUploads ${BUCKET}`,
       'sqs:SendMessage sqs:JobsQueue',
@@ -374,6 +374,17 @@ export const SERVICE_CHECKS = {
       'ECSServiceAverageCPUUtilization',
     );
     assert.equal(stack.one('lb/targetGroup:TargetGroup').healthCheck.path, '/ready');
+  },
+  'the service leaves sweeping and training to those that may': (stack) => {
+    const [{ environment }] = JSON.parse(
+      stack.one('ecs/taskDefinition:TaskDefinition').containerDefinitions,
+    );
+    const of = (wanted: string) =>
+      environment.find(({ name }: { name: string }) => name === wanted)?.value;
+    assert.equal(of('POLYPROMPT_SWEEP_MINUTES'), '0');
+    assert.equal(of('POLYPROMPT_TUNER'), 'off');
+    assert.equal(of('POLYPROMPT_BUCKET'), 'StateBucket');
+    assert.ok(of('POLYPROMPT_QUEUE').endsWith(queueNames(stack).main));
   },
   'the key of the service is a secret, which only its start reads': (stack) => {
     const [container] = JSON.parse(

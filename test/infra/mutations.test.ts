@@ -215,6 +215,25 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     to: '',
     caughtBy: 'no role has a wildcard, a right over versions, or trusts more than one service',
   },
+  'tasks that sweep without the rights to': {
+    stage: 'steady',
+    file: 'api-service.ts',
+    from: "      POLYPROMPT_SWEEP_MINUTES: '0',\n",
+    to: '',
+    caughtBy: 'the service leaves sweeping and training to those that may',
+  },
+  'what sweeps deletes versions of what it removes': {
+    file: 'permissions.ts',
+    from: "['s3:AbortMultipartUpload', ...DELETE]",
+    to: "['s3:AbortMultipartUpload', 's3:DeleteObjectVersion', ...DELETE]",
+    caughtBy: 'no role has a wildcard, a right over versions, or trusts more than one service',
+  },
+  'nobody sweeps': {
+    file: 'sweep.ts',
+    from: "new aws.cloudwatch.EventTarget('HourlySweep', { rule: rule.name, arn: fn.arn });",
+    to: '',
+    caughtBy: 'what sweeps may do that and no more, every hour',
+  },
   'a load balancer open on every port': {
     stage: 'steady',
     file: 'api-service.ts',

@@ -134,6 +134,12 @@ describe('a sweep by the clock', () => {
     expect(await sweepStore(deps(SOON))).toMatchObject({ tenants: 1 });
     expect(await sweepStore(deps(SOON))).toBeUndefined();
   });
+
+  it('ends before the function does', async () => {
+    const { deps } = await waitingJob();
+    const report = await sweepStore(deps(SOON), { maxMs: 0 });
+    expect(report).toMatchObject({ tenants: 1, complete: false });
+  });
 });
 
 describe.each(['failed-job', 'sweep'])('the function %s', (name) => {

@@ -19,7 +19,7 @@ export const slotsKey = (tenant: string) => `${folders.tenant(tenant)}unfinished
 /** Folder of what remembers which job a request made. */
 export const requestFolder = (tenant: string) => `${folders.tenant(tenant)}requests/`;
 
-/** When the store was swept last. */
+/** When the store was swept last, and how far. */
 export const SWEEP_KEY = 'sweep.json';
 
 /** Remembers which job a request made. `request` is anything; only its hash is stored. */
