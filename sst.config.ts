@@ -39,8 +39,8 @@ export default $config({
         : apiService({ settings, api: settings.api, state, jobs, net });
     const gpu = tuner({ settings, state, jobs, net });
     const failed = failedJobs({ settings, state, jobs, gpu });
-    sweep({ settings, state, jobs });
-    alarms({ settings, jobs, api, gpu, failed });
+    const sweeping = sweep({ settings, state, jobs });
+    alarms({ settings, jobs, api, gpu, failed, sweeping });
 
     return { url: api.url, bucket: state.bucket.name, queue: jobs.main.url };
   },

@@ -6,6 +6,7 @@ import type { Metric } from './metrics.ts';
 import { apiMetrics, jobMetrics } from './metrics.ts';
 import type { Jobs } from './queues.ts';
 import type { StageSettings } from './settings.ts';
+import type { Sweep } from './sweep.ts';
 import type { Tuner } from './tuner.ts';
 
 interface Input {
@@ -14,10 +15,11 @@ interface Input {
   readonly api: Api;
   readonly gpu: Tuner;
   readonly failed: FailedJobs;
+  readonly sweeping: Sweep;
 }
 
 /** What a person has to hear of, by e-mail, and what they then look at. */
-export function alarms({ settings, jobs, api, gpu, failed }: Input) {
+export function alarms({ settings, jobs, api, gpu, failed, sweeping }: Input) {
   const { email, monthlyBudgetUsd, slowMs } = settings.alarms;
   const topic = new sst.aws.SnsTopic('Alarms');
   if (email !== undefined) {
@@ -27,7 +29,7 @@ export function alarms({ settings, jobs, api, gpu, failed }: Input) {
       endpoint: email,
     });
   }
-  const of = jobMetrics({ jobs, gpu, failed });
+  const of = jobMetrics({ jobs, gpu, failed, sweeping });
   const ofApi = apiMetrics(api);
   const watch = (name: string, about: string, metric: Metric, above: Above) => {
     const { statistic, ...rest } = metric;
@@ -67,6 +69,11 @@ export function alarms({ settings, jobs, api, gpu, failed }: Input) {
     // The first attempt at a job whose worker has just died waits for its lease.
     threshold: 2,
     minutes: 15,
+  });
+  watch('SweepErrors', 'For three hours nothing that has expired was removed.', of.notSwept, {
+    threshold: 0,
+    minutes: 60,
+    times: 3,
   });
   watch('ApiErrors', 'The API answers with 5xx.', ofApi.errors, { threshold: 5, minutes: 5 });
   watch('ApiSlow', 'One request in twenty is slow.', ofApi.slow(slowMs).metric, {

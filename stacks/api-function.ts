@@ -5,7 +5,7 @@ import { type Api, adminKey, apiEnvironment } from './api.ts';
 import { functionOptions } from './function.ts';
 import { apiMay } from './permissions.ts';
 import type { Jobs } from './queues.ts';
-import type { FunctionSettings, StageSettings } from './settings.ts';
+import type { Architecture, FunctionSettings, StageSettings } from './settings.ts';
 import type { State } from './storage.ts';
 
 /** Written by `npm run build:lambda`: the entry, native modules for Lambda, perhaps a backbone. */
@@ -20,9 +20,7 @@ interface Input {
 
 /** The API as a function behind a URL that streams. */
 export function apiFunction({ settings, api, state, jobs }: Input): Api {
-  if (!existsSync(join($cli.paths.root, BUNDLE, 'lambda.mjs'))) {
-    throw new Error(`${BUNDLE} has no lambda.mjs; run: npm run build:lambda`);
-  }
+  assertBuilt(api.architecture, settings.backbone);
   const logs = new aws.cloudwatch.LogGroup('ApiLogs', { retentionInDays: settings.logDays });
   const { maxInstances } = api;
   const fn = new sst.aws.Function('Api', {
@@ -49,4 +47,23 @@ export function apiFunction({ settings, api, state, jobs }: Input): Api {
     url: fn.url,
     watched: { host: 'lambda', functionName: fn.name },
   };
+}
+
+/** What a function would only find out when it starts. */
+function assertBuilt(architecture: Architecture, backbone: string): void {
+  const exists = (path: string) => existsSync(join($cli.paths.root, path));
+  const arch = architecture === 'arm64' ? 'arm64' : 'x64';
+  const native = `node_modules/onnxruntime-node/bin/napi-v6/linux/${arch}`;
+  if (!exists(`${BUNDLE}/lambda.mjs`) || !exists(`${BUNDLE}/${native}`)) {
+    throw new Error(
+      `${BUNDLE} is not built for ${architecture}; run: npm run build:lambda -- --arch ${arch}`,
+    );
+  }
+  // Others come from the bucket.
+  const model = `models/${backbone}`;
+  if (exists(model) && !exists(`${BUNDLE}/${model}`)) {
+    throw new Error(
+      `${BUNDLE} does not hold ${backbone}; run: npm run build:lambda -- --arch ${arch} --backbone ${model}`,
+    );
+  }
 }

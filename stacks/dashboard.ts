@@ -15,7 +15,7 @@ export function dashboard({ region, jobs, api }: Input) {
     ['Load, and requests without a place', [api.load, api.full.metric]],
     ['Jobs that wait, jobs that failed', [jobs.waiting, jobs.dead]],
     ['Oldest job that waits, in seconds', [jobs.oldest]],
-    ['Failures of the pipe and of the marking', [jobs.pipeFailed, jobs.notMarked]],
+    ['Failures: pipe, marking, sweep', [jobs.pipeFailed, jobs.notMarked, jobs.notSwept]],
   ];
   new aws.cloudwatch.Dashboard('Dashboard', {
     dashboardName: `${$app.name}-${$app.stage}`,

@@ -3,6 +3,7 @@
 import type { Api } from './api.ts';
 import type { FailedJobs } from './failed-jobs.ts';
 import type { Jobs } from './queues.ts';
+import type { Sweep } from './sweep.ts';
 import type { Tuner } from './tuner.ts';
 
 export interface Metric {
@@ -16,10 +17,12 @@ export function jobMetrics({
   jobs,
   gpu,
   failed,
+  sweeping,
 }: {
   readonly jobs: Jobs;
   readonly gpu: Tuner;
   readonly failed: FailedJobs;
+  readonly sweeping: Sweep;
 }) {
   const sqs = (queue: Jobs['main'], metricName: string): Metric => ({
     namespace: 'AWS/SQS',
@@ -38,6 +41,7 @@ export function jobMetrics({
       statistic: 'Sum',
     },
     notMarked: lambda(failed.functionName, 'Errors', 'Sum'),
+    notSwept: lambda(sweeping.functionName, 'Errors', 'Sum'),
   } satisfies Record<string, Metric>;
 }
 

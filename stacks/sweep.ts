@@ -11,7 +11,10 @@ interface Input {
   readonly jobs: Jobs;
 }
 
-/** Removes expired files and forgotten uploads every hour; a function for it leaves the API fewer rights. */
+/**
+ * Removes expired files and forgotten uploads every hour, and goes on in the next where its time was over; a
+ * function for it leaves the API fewer rights.
+ */
 export function sweep({ settings, state, jobs }: Input) {
   const logs = new aws.cloudwatch.LogGroup('SweepLogs', { retentionInDays: settings.logDays });
   const fn = new sst.aws.Function('Sweep', {
@@ -36,4 +39,7 @@ export function sweep({ settings, state, jobs }: Input) {
     principal: 'events.amazonaws.com',
     sourceArn: rule.arn,
   });
+  return { functionName: fn.name };
 }
+
+export type Sweep = ReturnType<typeof sweep>;

@@ -105,7 +105,14 @@ function unwrapped(value: unknown): unknown {
 async function load(work: string, stage: string, mutation: Mutation | undefined) {
   const project = join(work, 'project');
   // What a deployment needs to have been built, as far as the program looks at it.
-  mkdirSync(join(project, 'dist/api'), { recursive: true });
+  const native = 'dist/api/node_modules/onnxruntime-node/bin/napi-v6/linux/x64';
+  for (const made of [
+    native,
+    'dist/api/models/polyprompt-mini',
+    'models/polyprompt-mini',
+    'models/other',
+  ])
+    mkdirSync(join(project, made), { recursive: true });
   writeFileSync(join(project, 'dist/api/lambda.mjs'), '');
   const app = { name: '', removal: 'remove', protect: false, stage } as App;
   const paths = { home: work, root: project, work, platform: PLATFORM };

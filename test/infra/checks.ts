@@ -287,13 +287,14 @@ export const CHECKS = {
     assert.equal(alarm('JobsNotTaken').metricName, 'ApproximateAgeOfOldestMessage');
     assert.equal(alarm('PipeFailed').dimensions.PipeName, 'TunerPipe');
     assert.match(alarm('FailedJobErrors').dimensions.FunctionName, /FailedJobFunction/);
+    assert.match(alarm('SweepErrors').dimensions.FunctionName, /SweepFunction/);
     assert.match(
       Object.values<string>(alarm('ApiErrors').dimensions).join(),
       /ApiFunction|app\/.*ApiLoadBalancer/,
     );
     const topic = stack.one('sns/topic:Topic').name;
     const alarms = stack.all('cloudwatch/metricAlarm:MetricAlarm');
-    assert.equal(alarms.length, 7);
+    assert.equal(alarms.length, 8);
     for (const { name, inputs } of alarms) {
       assert.deepEqual(inputs.alarmActions.map(endOf), [topic], name);
       assert.equal(inputs.treatMissingData, 'notBreaching', name);

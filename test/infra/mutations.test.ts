@@ -165,6 +165,12 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     to: "dead: sqs(jobs.main, 'ApproximateNumberOfMessagesVisible')",
     caughtBy: 'alarms watch the right things and reach somebody',
   },
+  'the alarm about sweeps watches another function': {
+    file: 'metrics.ts',
+    from: "notSwept: lambda(sweeping.functionName, 'Errors', 'Sum')",
+    to: "notSwept: lambda(failed.functionName, 'Errors', 'Sum')",
+    caughtBy: 'alarms watch the right things and reach somebody',
+  },
   'alarms reach nobody': {
     file: 'alarms.ts',
     from: 'alarmActions: [topic.arn],',
@@ -263,6 +269,19 @@ describe.skipIf(missing)(`a mistake in the stacks${missing ? ` (${missing})` : '
       to: "fn.arn.apply(() => { throw new Error('on purpose'); }); return { functionName: fn.name };",
     };
     await expect(evaluator.evaluate('somebody', mutation)).rejects.toThrow('on purpose');
+  });
+
+  it.each([
+    [
+      'architecture',
+      "'x86_64',\n    timeoutSeconds",
+      "'arm64',\n    timeoutSeconds",
+      '--arch arm64',
+    ],
+    ['backbone', "backbone: 'polyprompt-mini'", "backbone: 'other'", 'models/other'],
+  ])('in what was bundled ends the deployment: another %s', async (_, from, to, said) => {
+    const mutation = { file: 'settings.ts', from, to };
+    await expect(evaluator.evaluate('somebody', mutation)).rejects.toThrow(said);
   });
 
   it('that is not there proves nothing', async () => {
