@@ -4,6 +4,7 @@ import { PromptError } from '@polyprompt/prompts';
 import { type DatasetIssue, showIssue } from '@polyprompt/tasks';
 import { type FileCheck, TuningError } from '@polyprompt/tuning';
 import { TunerError } from './errors.ts';
+import { settingParam } from './settings.ts';
 
 /** The `error` of a failed job. */
 export interface JobFailure {
@@ -26,7 +27,7 @@ export function failureOf(error: unknown): JobFailure | undefined {
   if (!(error instanceof Error)) return undefined;
   const { name, message } = error;
   // By name as well as by class: errors of the training thread arrive without their class.
-  const code = (error as { readonly code?: unknown }).code;
+  const { code, setting } = error as { readonly code?: unknown; readonly setting?: unknown };
   if (name === TunerError.name && code === 'file_gone') {
     return { code: 'file_not_found', message, param: (error as TunerError).param ?? null };
   }
@@ -46,7 +47,7 @@ export function failureOf(error: unknown): JobFailure | undefined {
     case 'bad_data':
       return { code: 'invalid_training_file', message, param: 'training_file' };
     case 'bad_setting':
-      return { code: 'invalid_settings', message, param: 'prompt' };
+      return { code: 'invalid_settings', message, param: settingParam(setting) };
     case 'diverged':
       return { code: 'training_diverged', message, param: 'hyperparameters' };
     default:

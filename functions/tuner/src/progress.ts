@@ -1,6 +1,12 @@
 /** A run's events in the words of the job's event log. Messages hold no text of the user's data. */
+import type { PromptCard } from '@polyprompt/prompts';
 import type { JobCheckpoint, NewJobEvent } from '@polyprompt/registry';
-import type { FileCheck, TuningEvent } from '@polyprompt/tuning';
+import {
+  type Candidate,
+  candidateName,
+  type FileCheck,
+  type TuningEvent,
+} from '@polyprompt/tuning';
 
 export type EventOf<Type extends TuningEvent['type']> = Extract<
   TuningEvent,
@@ -11,12 +17,36 @@ export function message(text: string, level: NewJobEvent['level'] = 'info'): New
   return { level, message: text, type: 'message' };
 }
 
-export function startedMessage({ step, totalSteps }: EventOf<'started'>): NewJobEvent {
-  return message(
+/** @param candidates none alone is a run without any */
+export function startedMessage(
+  { step, totalSteps }: EventOf<'started'>,
+  candidates: readonly Candidate[],
+): NewJobEvent {
+  const beside = candidates.length > 0 ? `, ${candidates.length} candidates side by side` : '';
+  const told = message(
     step === 0
-      ? `Training started: at most ${totalSteps} steps.`
-      : `Training continues after step ${step} of ${totalSteps}.`,
+      ? `Training started: at most ${totalSteps} steps${beside}.`
+      : `Training continues after step ${step} of ${totalSteps}${beside}.`,
   );
+  return beside ? { ...told, data: { candidates: candidates.map(candidateName) } } : told;
+}
+
+/** Which of the candidates was published, and what all of them came to. */
+export function candidatesMessage({
+  candidates = [],
+  training: { metric, score },
+}: Pick<PromptCard, 'candidates' | 'training'>): NewJobEvent {
+  const all = candidates.map(({ settings, steps, best, diverged, published }) => ({
+    candidate: candidateName(settings as Candidate),
+    settings,
+    steps,
+    best: best && { step: best.step, valid_loss: best.loss, [metric]: best.metric },
+    diverged,
+    published,
+  }));
+  const { candidate } = all.find(({ published }) => published)!;
+  const text = `The best of ${all.length} candidates is ${candidate}: ${metric}=${shortened(score)}.`;
+  return { ...message(text), data: { candidates: all } };
 }
 
 export function checkMessage(check: FileCheck, name: string): NewJobEvent {
@@ -29,9 +59,10 @@ export function stepMetrics(event: EventOf<'step'>): NewJobEvent {
   const { step, totalSteps, loss } = event;
   return {
     level: 'info',
-    message: `Step ${step}/${totalSteps}: training loss=${shortened(loss)}`,
+    message: `Step ${step}/${totalSteps}${about(event)}: training loss=${shortened(loss)}`,
     type: 'metrics',
     data: {
+      ...ofCandidate(event),
       step,
       total_steps: totalSteps,
       epoch: event.epoch,
@@ -67,14 +98,24 @@ export function evaluationMessage(
   event: EventOf<'evaluated'>,
   { step, metrics }: Omit<JobCheckpoint, 'created'>,
 ): NewJobEvent {
-  const { loss, metric, metricName, best } = event;
+  const { loss, metric, metricName } = event;
+  // Of candidates, the best of all.
+  const best = event.leads ?? event.best;
   const scores = `validation loss=${shortened(loss)}, ${metricName}=${shortened(metric)}`;
   return {
     level: 'info',
-    message: `Step ${step}: ${scores}${best ? ' (best so far)' : ''}`,
+    message: `Step ${step}${about(event)}: ${scores}${best ? ' (best so far)' : ''}`,
     type: 'metrics',
-    data: { step, ...metrics, best },
+    data: { ...ofCandidate(event), step, ...metrics, best },
   };
+}
+
+function ofCandidate({ candidate }: { readonly candidate?: string }): Record<string, string> {
+  return candidate === undefined ? {} : { candidate };
+}
+
+function about({ candidate }: { readonly candidate?: string }): string {
+  return candidate === undefined ? '' : ` of ${candidate}`;
 }
 
 function shortened(value: number): string {

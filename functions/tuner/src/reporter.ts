@@ -1,5 +1,5 @@
 /** Follows a training run and writes what it does into the job: events, evaluations, reports, training state. */
-import type { JobHandle, Registry } from '@polyprompt/registry';
+import type { Job, JobHandle, Registry } from '@polyprompt/registry';
 import type { FileCheck, TuningEvent } from '@polyprompt/tuning';
 import { CheckpointUploads } from './checkpoint-uploads.ts';
 import type { CheckedFile } from './failures.ts';
@@ -14,6 +14,9 @@ import {
   startedMessage,
   stepMetrics,
 } from './progress.ts';
+import type { AskedJob } from './settings.ts';
+
+type JsonObject = Job['settings'];
 
 export interface ReporterOptions {
   readonly handle: JobHandle;
@@ -24,7 +27,10 @@ export interface ReporterOptions {
   readonly onError: (error: unknown) => void;
 }
 
-type Hyperparameters = JobHandle['job']['hyperparameters'];
+/** What a run is about. */
+export interface ReportedRun extends AskedJob {
+  readonly inputs: Inputs;
+}
 
 /** Between two updates of the estimated time of the end. */
 const ESTIMATE_MS = 10_000;
@@ -33,10 +39,11 @@ export class Reporter {
   readonly #options: ReporterOptions;
   readonly #outbox: Outbox;
   readonly #uploads: CheckpointUploads<number>;
-  #run: { inputs: Inputs; task: string; hyperparameters: Hyperparameters } | undefined;
+  #run: ReportedRun | undefined;
   #badFiles: CheckedFile[] = [];
   #savedStep = -1;
-  #lastStep: EventOf<'step'> | undefined;
+  /** Of every candidate, or of the one run. */
+  readonly #lastLoss = new Map<string | undefined, number>();
   #estimated = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReporterOptions) {
@@ -64,9 +71,10 @@ export class Reporter {
   }
 
   /** What the run that follows is about. */
-  begin(inputs: Inputs, task: string, hyperparameters: Hyperparameters): void {
-    this.#run = { inputs, task, hyperparameters };
+  begin(run: ReportedRun): void {
+    this.#run = run;
     this.#badFiles = [];
+    this.#lastLoss.clear();
   }
 
   follow(event: TuningEvent): void {
@@ -75,19 +83,22 @@ export class Reporter {
       case 'checked':
         this.#checked(event.files);
         break;
-      case 'started':
+      case 'started': {
+        const { hyperparameters, candidates } = this.#run!;
         this.#add(() => handle.validated());
-        this.#add(() => handle.update({ hyperparameters: this.#run?.hyperparameters ?? {} }));
-        this.#add(() => handle.event(startedMessage(event)));
+        this.#add(() => handle.update({ hyperparameters: { ...hyperparameters } }));
+        this.#add(() => handle.event(startedMessage(event, candidates)));
         break;
+      }
       case 'step':
-        this.#lastStep = event;
+        this.#lastLoss.set(event.candidate, event.loss);
         this.#estimate(event);
         this.#outbox.addFrequent(() => handle.event(stepMetrics(event)));
         break;
       case 'evaluated': {
-        const evaluation = evaluationOf(event, this.#lastStep?.loss);
-        this.#add(() => handle.addCheckpoint(evaluation));
+        const evaluation = evaluationOf(event, this.#lastLoss.get(event.candidate));
+        // A step has one checkpoint: of candidates, that which was the best of all.
+        if (event.leads ?? true) this.#add(() => handle.addCheckpoint(evaluation));
         this.#add(() => handle.event(evaluationMessage(event, evaluation)));
         break;
       }
@@ -126,13 +137,21 @@ export class Reporter {
 
   #checked(checks: readonly FileCheck[]): void {
     const { handle, registry } = this.#options;
-    const { inputs, task } = this.#run!;
+    const { inputs, settings } = this.#run!;
+    const { task, offsetUnit, invalidTags } = settings;
+    const reading = {
+      ...(offsetUnit === undefined ? {} : { offset_unit: offsetUnit }),
+      ...(invalidTags === undefined ? {} : { invalid_tags: invalidTags }),
+    };
     for (const check of checks) {
       const file = (check.role === 'train' ? inputs.train : inputs.dev) as InputFile;
       const name = file.record.filename;
       if (!check.valid) this.#badFiles.push({ name, param: file.param, check });
       this.#add(() =>
-        registry.files.setReport(handle.job.tenant, file.record.id, task, plain(check)),
+        registry.files.setReport(handle.job.tenant, file.record.id, task, {
+          ...plain(check),
+          ...reading,
+        }),
       );
       this.#add(() => handle.event(checkMessage(check, name)));
     }
@@ -149,6 +168,6 @@ export class Reporter {
   }
 }
 
-function plain(check: FileCheck) {
-  return JSON.parse(JSON.stringify(check)) as Parameters<Registry['files']['setReport']>[3];
+function plain(check: FileCheck): JsonObject {
+  return JSON.parse(JSON.stringify(check)) as JsonObject;
 }

@@ -1,22 +1,34 @@
-import { JobCreate } from '@polyprompt/contract';
+import { JobCreate, LIMITS } from '@polyprompt/contract';
+import { candidateName, MAX_CANDIDATES } from '@polyprompt/tuning';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hyperparametersOf, tuningInput } from './settings.ts';
+import { readJobSettings, settingsRefusal, traitsOf } from './settings.ts';
 import { testBackbone } from './testing/backbone.ts';
 
-const { spec } = testBackbone().backbone;
+const traits = { ...traitsOf(testBackbone().backbone), hasPooler: true };
 const plain = { seed: 1, hyperparameters: {}, settings: {} };
+const read = (more: object = {}) => readJobSettings({ ...plain, ...more }, traits);
 
-describe('tuningInput', () => {
+/** The field at fault and why, as the sender of a job learns it. */
+function refusal(more: object) {
+  try {
+    read(more);
+  } catch (error) {
+    return settingsRefusal(error);
+  }
+  throw new Error('they were accepted');
+}
+
+describe('readJobSettings', () => {
   it('leaves what is absent or automatic to the recipe', () => {
     const expected = { task: 'text-classification', seed: 1 };
-    expect(tuningInput(plain, spec)).toEqual(expected);
+    expect(read()).toMatchObject({ settings: expected, candidates: [] });
     const hyperparameters = {
       n_epochs: 'auto',
       batch_size: 'auto',
       learning_rate_multiplier: 'auto',
     };
-    expect(tuningInput({ ...plain, hyperparameters }, spec)).toEqual(expected);
+    expect(read({ hyperparameters }).settings).toEqual(expected);
   });
 
   it('maps every setting of the contract', () => {
@@ -32,17 +44,20 @@ describe('tuningInput', () => {
         recipe: 'default',
         learning_rate: 0.02,
         dropout: 0.3,
+        pooling: 'first',
         languages: ['en'],
+        offset_unit: 'utf16',
+        invalid_tags: 'refuse',
         early_stopping: 2,
         activate: 'staging',
       },
     });
-    const job = {
+    const asked = read({
       seed: 7,
       hyperparameters: create.hyperparameters ?? {},
       settings: create.prompt ?? {},
-    };
-    expect(tuningInput(job, spec)).toEqual({
+    });
+    expect(asked.settings).toEqual({
       task: 'text-classification',
       method: 'soft',
       length: 5,
@@ -51,7 +66,10 @@ describe('tuningInput', () => {
       learningRate: 0.02,
       dropout: 0.3,
       headDropout: 0.3,
+      pooling: 'first',
       languages: ['en'],
+      offsetUnit: 'utf16',
+      invalidTags: 'refuse',
       patience: 2,
       epochs: 3,
       batchSize: 4,
@@ -61,29 +79,33 @@ describe('tuningInput', () => {
 
   it('multiplies the learning rate given, or else that of the recipe', () => {
     const hyperparameters = { learning_rate_multiplier: 0.5 };
-    const rate = (settings: object) =>
-      tuningInput({ ...plain, hyperparameters, settings }, spec).learningRate;
-    const recipe = (settings: object) =>
-      hyperparametersOf({ ...plain, settings }, tuningInput({ ...plain, settings }, spec), spec);
+    const rate = (settings: object) => read({ hyperparameters, settings }).settings.learningRate;
     expect(rate({})).toBe(0.0025);
     expect(rate({ method: 'soft' })).toBe(0.005);
     expect(rate({ recipe: 'tu2022-xnli' })).toBe(0.0005);
     expect(rate({ learning_rate: 0.02 })).toBe(0.01);
-    expect(recipe({ recipe: 'tu2022-xnli' }).batch_size).toBe(16);
+    const { batch_size } = read({ settings: { recipe: 'tu2022-xnli' } }).hyperparameters;
+    expect(batch_size).toBe(16);
   });
 
-  it('refuses what does not fit the backbone or is out of range', () => {
-    const of = (more: object) => () => tuningInput({ ...plain, ...more }, spec);
-    expect(of({ settings: { recipe: 'none-such' } })).toThrow(/recipe "none-such" is unknown/);
-    expect(of({ settings: { lenght: 3 } })).toThrow(/prompt: .*lenght/);
-    expect(of({ settings: { length: 511 } })).toThrow(/at most|positions/);
-    expect(of({ hyperparameters: { n_epochs: 0 } })).toThrow(/hyperparameters: .*n_epochs/s);
-    expect(of({ hyperparameters: { learning_rate_multiplier: 1e6 } })).toThrow(/learningRate/);
+  it.each<[object, string, RegExp]>([
+    [{ settings: { recipe: 'none-such' } }, 'prompt.recipe', /known are default, tu2022-xnli/],
+    [{ settings: { recipe: 'tu2022-udpos' } }, 'prompt.recipe', /is for token-classification/],
+    [{ settings: { lenght: 3 } }, 'prompt', /prompt: .*lenght/],
+    [{ settings: { length: 511 } }, 'prompt.length', /length 511 leaves room.* at most \d+/],
+    [{ settings: { dropout: 0.95 } }, 'prompt.dropout', /dropout is 0.95/],
+    [{ settings: { method: 'head', reparameterise: 8 } }, 'prompt.reparameterise', /has none/],
+    [{ hyperparameters: { n_epochs: 0 } }, 'prompt', /hyperparameters: .*n_epochs/s],
+    [
+      { hyperparameters: { learning_rate_multiplier: 1e6 } },
+      'hyperparameters.learning_rate_multiplier',
+      /learningRate is 5000/,
+    ],
+  ])('refuses %j, naming the field', (more, param, message) => {
+    expect(refusal(more)).toEqual({ param, message: expect.stringMatching(message) });
   });
-});
 
-describe('hyperparametersOf', () => {
-  it('fills in values that come to the same training', () => {
+  it('fills in hyper-parameters that come to the same training', () => {
     const auto = (value: fc.Arbitrary<number>) => fc.oneof(value, fc.constant('auto'));
     const choices = fc.record(
       {
@@ -95,13 +117,65 @@ describe('hyperparametersOf', () => {
     );
     fc.assert(
       fc.property(choices, (hyperparameters) => {
-        const job = { ...plain, hyperparameters };
-        const input = tuningInput(job, spec);
-        const filled = hyperparametersOf(job, input, spec);
-        const again = { ...job, hyperparameters: filled };
-        expect(hyperparametersOf(again, tuningInput(again, spec), spec)).toEqual(filled);
-        expect(tuningInput(again, spec)).toMatchObject(input);
+        const once = read({ hyperparameters });
+        const again = read({ hyperparameters: once.hyperparameters });
+        expect(again.hyperparameters).toEqual(once.hyperparameters);
+        expect(again.settings).toMatchObject(once.settings);
       }),
     );
+  });
+});
+
+describe('candidates of a job', () => {
+  const names = (candidates: object, more: object = {}) =>
+    read({ ...more, settings: { candidates } }).candidates.map(candidateName);
+
+  it('are every combination of the lists, in the words of the wire or of the command line', () => {
+    const expected = ['lr=0.001 seed=1', 'lr=0.001 seed=2', 'lr=0.005 seed=1', 'lr=0.005 seed=2'];
+    expect(names({ seed: [1, 2], learning_rate: [1e-3, 5e-3] })).toEqual(expected);
+    expect(names({ lr: [1e-3, 5e-3], seed: [1, 2] })).toEqual(expected);
+    expect(names({ n_epochs: [2], batch_size: [4], schedule: ['linear'] })).toEqual([
+      'epochs=2 batch-size=4 schedule=linear',
+    ]);
+    expect(names({ epochs: [2] })).toEqual(['epochs=2']);
+  });
+
+  it('have the dropout on prompt and head, as a job has', () => {
+    expect(names({ dropout: [0, 0.2] })).toEqual([
+      'dropout=0 head-dropout=0',
+      'dropout=0.2 head-dropout=0.2',
+    ]);
+    expect(names({ dropout: [0.2], head_dropout: [0.1] })).toEqual([
+      'dropout=0.2 head-dropout=0.1',
+    ]);
+  });
+
+  it.each<[object, object, string, RegExp]>([
+    [{}, {}, 'prompt.candidates', /there are none/],
+    [{ lr: [1], learning_rate: [1] }, {}, 'prompt.candidates', /given twice/],
+    [{ schedule: ['cosine?'] }, {}, 'prompt.candidates', /candidate schedule=cosine\?: schedule/],
+    [{ warmup: [0.1, 2] }, {}, 'prompt.candidates', /candidate warmup=2: warmup is 2/],
+    [{ length: [4, 511] }, {}, 'prompt.candidates', /candidate length=511: .*at most/],
+    [
+      { seed: [1, 2, 3, 4, 5, 6, 7, 8, 9], length: [1, 2, 3, 4, 5, 6, 7, 8] },
+      {},
+      'prompt.candidates',
+      /72 combinations are more than 64/,
+    ],
+    [
+      { lr: [1e-3] },
+      { hyperparameters: { learning_rate_multiplier: 2 } },
+      'hyperparameters.learning_rate_multiplier',
+      /give one of the two/,
+    ],
+  ])('%j are refused', (candidates, more, param, message) => {
+    expect(refusal({ ...more, settings: { candidates } })).toEqual({
+      param,
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('have one limit, on the wire and in the library', () => {
+    expect(LIMITS.candidates).toBe(MAX_CANDIDATES);
   });
 });

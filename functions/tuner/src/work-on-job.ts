@@ -13,16 +13,22 @@ import { type DeviceChoice, openBackbone } from '@polyprompt/backbone';
 import { CARD_FILE, PROMPT_FILE } from '@polyprompt/prompts';
 import type { JobHandle, JobOutcome, Registry } from '@polyprompt/registry';
 import { StorageError } from '@polyprompt/storage';
-import { CHECKPOINT_FILE, type JobResult, type TuningJob } from '@polyprompt/tuning';
+import {
+  CHECKPOINT_FILE,
+  type JobResult,
+  readParent,
+  type TuningJob,
+  traitsOf,
+} from '@polyprompt/tuning';
 import type { Logger } from 'pino';
 import type { BackboneResolver } from './backbones.ts';
 import { dataFailure, failureOf, type JobFailure } from './failures.ts';
 import { fetchInputs, toFile } from './inputs.ts';
 import { fetchParent } from './parent.ts';
-import { message } from './progress.ts';
+import { candidatesMessage, message } from './progress.ts';
 import { Reporter } from './reporter.ts';
 import { RESULT_FILE, RESULT_PURPOSE, resultCsv } from './result-file.ts';
-import { hyperparametersOf, tuningInput } from './settings.ts';
+import { readJobSettings } from './settings.ts';
 import { trainJob } from './train.ts';
 import { makeWorkDir } from './work-dir.ts';
 
@@ -162,11 +168,19 @@ class Work {
     const { job } = this.#handle;
     const signal = finish ? this.#mustEnd : this.#mustStop;
     const folder = await backbones(job.backbone);
-    const { spec } = openBackbone(folder);
-    const settings = tuningInput(job, spec);
+    const backbone = openBackbone(folder);
+    const { from: ref } = job.settings;
+    const from =
+      typeof ref === 'string'
+        ? await fetchParent(registry, job, ref, join(this.#dir, 'from'))
+        : undefined;
+    const parent = from && (await readParent(from, backbone));
+    const { settings, candidates, hyperparameters } = readJobSettings(
+      job,
+      traitsOf(backbone),
+      parent,
+    );
     const inputs = await fetchInputs(registry, job, this.#dir, signal);
-    const { from } = job.settings;
-    const parent = join(this.#dir, 'from');
     await this.#fetchCheckpoint(signal);
     const tuning: TuningJob = {
       backbone: folder,
@@ -174,15 +188,15 @@ class Work {
       ...(inputs.dev ? { dev: inputs.dev.path } : {}),
       out: this.#out,
       settings,
-      ...(typeof from === 'string' ? { from: await fetchParent(registry, job, from, parent) } : {}),
+      ...(candidates.length > 0 ? { candidates } : {}),
+      ...(from ? { from } : {}),
       ...(device ? { device } : {}),
       ...(threads ? { threads } : {}),
       ...(checkpointSeconds === undefined ? {} : { checkpointSeconds }),
       resume: true,
       finish,
     };
-    if (!finish)
-      this.#reporter.begin(inputs, settings.task, hyperparametersOf(job, settings, spec));
+    if (!finish) this.#reporter.begin({ inputs, settings, candidates, hyperparameters });
     try {
       return await trainJob(tuning, {
         signal,
@@ -220,11 +234,15 @@ class Work {
       options,
     );
     const resultFiles = await this.#resultFiles();
+    const { epochs, batchSize } = result.settings;
     await this.#handle.update({
       trainedTokens: result.tokens,
       estimatedFinish: null,
       progress: { step: result.steps, best: { ...result.best }, resultFiles },
+      // Candidates may differ in these; without any they are what they were.
+      hyperparameters: { ...job.hyperparameters, n_epochs: epochs, batch_size: batchSize },
     });
+    if (result.card.candidates) await this.#handle.event(candidatesMessage(result.card));
     const moved = activate ? `, and ${job.prompt}@${activate} moved to it` : '';
     await this.#handle.event(message(`Version ${version} of ${job.prompt} published${moved}.`));
     const ending = await this.#finish({ status, result: { version, hash } });

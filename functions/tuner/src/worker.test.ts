@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isFinished } from '@polyprompt/registry';
 import { fileKeys, jobKeys } from '@polyprompt/storage';
-import { runJob } from '@polyprompt/tuning';
+import { runJob, traitsOf } from '@polyprompt/tuning';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { tuningInput } from './settings.ts';
+import { readJobSettings } from './settings.ts';
 import { BACKBONE_ID, dataLines, testBackbone } from './testing/backbone.ts';
 import { fastClock, PROMPT, startService, TENANT } from './testing/service.ts';
 import { runJobOnce } from './worker.ts';
@@ -23,12 +23,14 @@ const LONG = { n_epochs: 40, batch_size: 2 };
 const SETTINGS = { length: 2, early_stopping: 0 };
 
 /** Hash of the prompt that an unbroken run of the training loop alone gives. */
-async function unbroken(hyperparameters: object): Promise<string> {
+async function unbroken(hyperparameters: object, more: object = {}): Promise<string> {
   const out = mkdtempSync(join(workDir, 'unbroken-'));
   const train = join(out, 'data.jsonl');
   writeFileSync(train, DATA.join('\n'));
-  const settings = tuningInput({ seed: 1, hyperparameters, settings: SETTINGS }, backbone.spec);
-  await runJob({ backbone: backboneFolder, train, out, settings, device: 'cpu', threads: 1 });
+  const asked = { seed: 1, hyperparameters, settings: { ...SETTINGS, ...more } };
+  const { settings, candidates } = readJobSettings(asked, traitsOf(backbone));
+  const here = { device: 'cpu', threads: 1 } as const;
+  await runJob({ backbone: backboneFolder, train, out, settings, candidates, ...here });
   const bytes = readFileSync(join(out, 'prompt.safetensors'));
   rmSync(out, { recursive: true });
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;

@@ -134,7 +134,7 @@ describe.concurrent('training data', () => {
   it('for a prompt that the position table has no room for', async () => {
     await refused(
       tune(train, '--length', '62'),
-      /a prompt of 62 positions does not fit.*at most 61/,
+      /length 62 leaves room for 2 tokens.*use a prompt of at most 61/,
     );
   });
 });

@@ -17,6 +17,12 @@ export const ERRORS = {
       'prompt "topics" does text-classification: inputs must be a text, a text pair or a list of them',
     param: 'inputs',
   },
+  'settings.invalid': {
+    status: 400,
+    example:
+      'prompt.recipe: recipe "magic" is unknown; known are default, tu2022-xnli, tu2022-pawsx',
+    param: 'prompt.recipe',
+  },
   'job.finished': {
     status: 400,
     example: 'job "ftjob-1" has already succeeded; only a running or waiting job can be cancelled',

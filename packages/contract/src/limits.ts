@@ -46,6 +46,8 @@ export const LIMITS = {
   reparameterisation: 8192,
   promptLength: 512,
   seed: 2_147_483_647,
+  /** Combinations of settings that one job tries. */
+  candidates: 64,
 
   /** Seconds until a file expires by itself. */
   fileExpirySeconds: { min: 3600, max: 2_592_000 },

@@ -2,9 +2,10 @@
  * Several settings tried in one run: the product of lists of values, trained side by side around
  * the frozen backbone, of which the best on the dev set is kept.
  */
+import { isBetter } from './better.ts';
 import type { Evaluated } from './checkpoint.ts';
-import { TuningError } from './errors.ts';
-import { isBetter, type Run } from './run.ts';
+import { refuseSetting, TuningError } from './errors.ts';
+import type { Run } from './run.ts';
 import type { TuningInput, TuningSettings } from './settings.ts';
 
 /** What may differ between candidates: all that changes neither the data nor the graph. */
@@ -24,23 +25,28 @@ const KEYS = {
   reparameterise: 'reparameterise',
 } as const satisfies Record<string, keyof TuningSettings>;
 
-export type Candidate = Readonly<Partial<Pick<TuningSettings, (typeof KEYS)[keyof typeof KEYS]>>>;
+type CandidateKey = (typeof KEYS)[keyof typeof KEYS];
+
+export type Candidate = Readonly<Partial<Pick<TuningSettings, CandidateKey>>>;
+
+/** Values to try, by setting. */
+export type CandidateLists = Readonly<
+  Partial<Record<CandidateKey, readonly (string | number)[] | undefined>>
+>;
 
 /** More in one batch gain nothing. */
 export const MAX_CANDIDATES = 64;
 
 /**
- * Reads lists of values, `lr=1e-3,5e-3;seed=1,2`, and makes every combination of them, the last
- * list varying fastest.
+ * Reads lists of values, `lr=1e-3,5e-3;seed=1,2`.
  * @throws TuningError `bad_setting` naming the part that cannot be read
  */
-export function parseCandidates(text: string): Candidate[] {
-  const refuse = (what: string): never => {
-    throw new TuningError(
-      'bad_setting',
+export function parseCandidateLists(text: string): CandidateLists {
+  const refuse = (what: string): never =>
+    refuseSetting(
+      'candidates',
       `candidates: ${what}; write lists of values, as in "lr=1e-3,5e-3;seed=1,2"`,
     );
-  };
   const lists = new Map<string, readonly (string | number)[]>();
   for (const part of text.split(';').filter((each) => each.trim() !== '')) {
     const [name = '', values, ...rest] = part.split('=').map((each) => each.trim());
@@ -62,13 +68,35 @@ export function parseCandidates(text: string): Candidate[] {
     );
   }
   if (lists.size === 0) refuse('there are none');
-  const count = [...lists.values()].reduce((product, { length }) => product * length, 1);
-  if (count > MAX_CANDIDATES) refuse(`${count} combinations are more than ${MAX_CANDIDATES}`);
+  return Object.fromEntries(lists);
+}
+
+/**
+ * Every combination of the values, the last list varying fastest. Whether they are values of their
+ * settings is for `candidateSettings` to say.
+ * @throws TuningError `bad_setting` for none and for too many
+ */
+export function candidatesOf(lists: CandidateLists): Candidate[] {
+  const given = Object.entries(lists).filter(([, values]) => values !== undefined);
+  if (given.length === 0) refuseSetting('candidates', 'candidates: there are none; give a list');
+  const count = given.reduce((product, [, values]) => product * values.length, 1);
+  if (count < 1 || count > MAX_CANDIDATES) {
+    refuseSetting(
+      'candidates',
+      `candidates: ${count} combinations are ${count < 1 ? 'nothing to try' : `more than ${MAX_CANDIDATES}`}; ` +
+        `give ${count < 1 ? 'every list a value' : 'fewer values'}`,
+    );
+  }
   let all: Candidate[] = [{}];
-  for (const [key, values] of lists) {
+  for (const [key, values] of given) {
     all = all.flatMap((candidate) => values.map((value) => ({ ...candidate, [key]: value })));
   }
   return all;
+}
+
+/** The combinations of lists as text. @throws TuningError `bad_setting` */
+export function parseCandidates(text: string): Candidate[] {
+  return candidatesOf(parseCandidateLists(text));
 }
 
 function readValue(key: string, text: string): string | number | undefined {
@@ -99,21 +127,36 @@ export function candidateSettings(
 ): TuningSettings[] {
   if (candidates.length === 0) return [resolve(input)];
   if (candidates.length > MAX_CANDIDATES) {
-    throw new TuningError(
-      'bad_setting',
+    refuseSetting(
+      'candidates',
       `${candidates.length} candidates are more than ${MAX_CANDIDATES}; give fewer values`,
     );
   }
-  const each = candidates.map((candidate) => resolve({ ...input, ...candidate }));
+  const each = candidates.map((candidate) => {
+    try {
+      return resolve({ ...input, ...candidate });
+    } catch (error) {
+      throw ofCandidate(error, candidate);
+    }
+  });
   if (each[0]!.method === 'full') {
-    throw new TuningError(
-      'bad_setting',
+    refuseSetting(
+      'candidates',
       'candidates share the frozen backbone, which method full changes; use another method or ' +
         'train them one by one',
     );
   }
   const maxTokens = Math.min(...each.map((settings) => settings.maxTokens));
   return each.map((settings) => ({ ...settings, maxTokens }));
+}
+
+/** A refusal that is due to what the candidate changes names it. */
+function ofCandidate(error: unknown, candidate: Candidate): unknown {
+  if (!(error instanceof TuningError) || !Object.hasOwn(candidate, error.setting ?? '')) {
+    return error;
+  }
+  const message = `candidate ${candidateName(candidate)}: ${error.message}`;
+  return new TuningError(error.code, message, { setting: 'candidates', cause: error });
 }
 
 /** The run with the best version on the dev set, the first of equals; diverged ones do not count. */

@@ -14,6 +14,7 @@ export interface TuneOptions {
 interface Failure {
   readonly name: string;
   readonly code?: string;
+  readonly setting?: string;
   readonly message: string;
   readonly stack?: string;
 }
@@ -51,8 +52,10 @@ export function tuneInWorker(job: TuningJob, options: TuneOptions = {}): Promise
   });
 }
 
-function revive({ name, code, message, stack }: Failure): Error {
+function revive({ name, code, setting, message, stack }: Failure): Error {
   const error =
-    name === 'TuningError' ? new TuningError(code as TuningErrorCode, message) : new Error(message);
+    name === 'TuningError'
+      ? new TuningError(code as TuningErrorCode, message, setting === undefined ? {} : { setting })
+      : new Error(message);
   return Object.assign(error, { name, ...(code ? { code } : {}), ...(stack ? { stack } : {}) });
 }

@@ -20,7 +20,13 @@ interface Dev {
 function settingsOf(more: Partial<TuningInput> = {}) {
   return resolveSettings(
     { task: 'text-classification', epochs: 10, batchSize: 2, patience: 3, ...more },
-    { family: 'roberta', usableTokens: () => 500 },
+    {
+      name: 'tiny',
+      family: 'roberta',
+      usableTokens: () => 500,
+      hasPooler: false,
+      predictsWords: false,
+    },
   );
 }
 

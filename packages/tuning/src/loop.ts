@@ -4,6 +4,7 @@
  * and the wish to stop are each job's own.
  */
 import { byLength, withinBudget } from './batches.ts';
+import { bestRun } from './candidates.ts';
 import { type Evaluated, type Identity, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { TuningError } from './errors.ts';
 import type { FileCheck } from './file-check.ts';
@@ -27,7 +28,10 @@ export type TuningEvent =
   | (OfCandidate &
       Evaluated & {
         readonly type: 'evaluated';
+        /** The best of this run so far. */
         readonly best: boolean;
+        /** Of several candidates: the best of all so far, which would be published now. */
+        readonly leads?: boolean;
         readonly metricName: string;
       })
   /** A candidate that came to no good end; the others go on. */
@@ -199,7 +203,9 @@ class Session<T> {
     const { loss, metric } = await evaluate();
     const evaluated = { step: step.step, loss, metric };
     const best = run.keep(evaluated);
-    onEvent?.({ type: 'evaluated', metricName, best, ...evaluated, ...about });
+    const leads = best && bestRun(this.#member.runs.map((each) => each.run)) === run;
+    const among = candidate === undefined ? {} : { candidate, leads };
+    onEvent?.({ type: 'evaluated', metricName, best, ...evaluated, ...among });
   }
 
   afterStep(): void {

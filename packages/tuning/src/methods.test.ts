@@ -8,6 +8,7 @@ import { writeTinyBackbone } from '@polyprompt/backbone/testing';
 import { type Prompt, readPrompt } from '@polyprompt/prompts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runJob } from './job.ts';
+import { traitsOf } from './job-settings.ts';
 import type { TuningJob } from './plan.ts';
 import { Reparameterisation } from './reparameterisation.ts';
 import { resolveSettings } from './settings.ts';
@@ -93,10 +94,11 @@ describe('a reparameterised prompt', () => {
   });
 
   it('has the gradients that differences show', async () => {
-    const { spec } = openBackbone(roberta);
+    const opened = openBackbone(roberta);
+    const { spec } = opened;
     const resolved = resolveSettings(
       { ...settings, length: 2, reparameterise: 5, initStd: 0.5 },
-      { family: 'roberta', usableTokens: () => 50 },
+      traitsOf(opened),
     );
     const network = await Reparameterisation.create(spec, resolved);
     const size = spec.layers * 2 * spec.hidden * 2;

@@ -8,7 +8,7 @@ import {
   readPrompt,
   TRAINED_POOLING,
 } from '@polyprompt/prompts';
-import { TuningError } from './errors.ts';
+import { refuseSetting } from './errors.ts';
 import type { TuningInput } from './settings.ts';
 
 export interface ParentSource {
@@ -36,13 +36,14 @@ export async function readParent(source: ParentSource, backbone: Backbone): Prom
  * The settings of a run that continues from `parent`: what its numbers depend on stays as it is.
  * @throws TuningError `bad_setting` naming what the input wants otherwise
  */
-export function continued(input: TuningInput, { prompt, ref }: Parent): TuningInput {
+export function continued(
+  input: TuningInput,
+  { prompt, ref }: Pick<Parent, 'prompt' | 'ref'>,
+): TuningInput {
   const { task, method, positions } = prompt;
   const pooling = TRAINED_POOLING.find((rule) => rule === prompt.pooling);
   const length = promptLength(prompt);
-  const refuse = (what: string) => {
-    throw new TuningError('bad_setting', `cannot continue from ${ref}: ${what}`);
-  };
+  const refuse = (what: string) => refuseSetting('from', `cannot continue from ${ref}: ${what}`);
   if (input.task !== task) refuse(`its task is ${task}, the run's is ${input.task}`);
   const same = input.method === undefined || input.method === method;
   if (!same && !(input.method === 'full' && method === 'head')) {

@@ -5,15 +5,15 @@ import {
   type DeviceChoice,
   openBackbone,
   usableDevice,
-  usableTokens,
 } from '@polyprompt/backbone';
-import { type Candidate, candidateSettings } from './candidates.ts';
+import type { Candidate } from './candidates.ts';
 import type { Identity } from './checkpoint.ts';
 import { type PreparedData, prepareData } from './data.ts';
 import { TuningError } from './errors.ts';
+import { resolveJobSettings, traitsOf } from './job-settings.ts';
 import type { TuningEvent } from './loop.ts';
-import { continued, type Parent, type ParentSource, readParent } from './parent.ts';
-import { resolveSettings, type TuningInput, type TuningSettings } from './settings.ts';
+import { type Parent, type ParentSource, readParent } from './parent.ts';
+import type { TuningInput, TuningSettings } from './settings.ts';
 import { verbalizerHead } from './verbalizer.ts';
 
 export interface TuningJob {
@@ -62,21 +62,12 @@ export interface Plan {
  * @throws PromptError, TuningError `bad_setting`
  */
 export async function settingsOfJob(
-  { settings, candidates = [], from }: Pick<TuningJob, 'settings' | 'candidates' | 'from'>,
+  { settings, candidates, from }: Pick<TuningJob, 'settings' | 'candidates' | 'from'>,
   backbone: Backbone,
 ): Promise<{ readonly settings: readonly TuningSettings[]; readonly parent: Parent | undefined }> {
   const parent = from && (await readParent(from, backbone));
-  const resolve = (input: TuningInput) => resolved(input, parent, backbone);
-  const all = candidateSettings(settings, candidates, resolve);
-  requirePooler(backbone, all[0]!);
-  return { settings: all, parent };
-}
-
-function resolved(input: TuningInput, parent: Parent | undefined, { spec }: Backbone) {
-  return resolveSettings(parent ? continued(input, parent) : input, {
-    family: spec.family,
-    usableTokens: (length) => usableTokens(spec, length),
-  });
+  const asked = { settings, parent, ...(candidates && { candidates }) };
+  return { settings: resolveJobSettings(asked, traitsOf(backbone)), parent };
 }
 
 /** @throws BackboneError, PromptError, TuningError `bad_setting`, `bad_data`, `interrupted` */
@@ -87,7 +78,8 @@ export async function planJob(job: TuningJob, hooks: JobHooks): Promise<Plan> {
   const { settings, parent } = await settingsOfJob(job, backbone);
   const [first] = settings as [TuningSettings, ...TuningSettings[]];
   // Candidates share one dev set, also where it is held out by the seed.
-  const shared = { ...first, seed: resolved(job.settings, parent, backbone).seed };
+  const [alone] = resolveJobSettings({ settings: job.settings, parent }, traitsOf(backbone));
+  const shared = { ...first, seed: alone!.seed };
   const causal = backbone.spec.family === 'xglm';
   const data = await prepareData(backbone.tokenizer(), shared, job, causal, (files) =>
     hooks.onEvent?.({ type: 'checked', files }),
@@ -101,16 +93,6 @@ export async function planJob(job: TuningJob, hooks: JobHooks): Promise<Plan> {
   }
   const identity = await identityOf(backbone, settings, data, parent);
   return { job, hooks, started, backbone, device, settings, data, parent, head, identity };
-}
-
-function requirePooler(backbone: Backbone, settings: TuningSettings): void {
-  if (settings.pooling === 'pooler' && !backbone.checkpoint.hasPooler) {
-    throw new TuningError(
-      'bad_setting',
-      `pooling "pooler" needs a pooler, which backbone ${backbone.name} does not have; use ` +
-        '"first", "mean" or "last"',
-    );
-  }
 }
 
 async function identityOf(

@@ -3,7 +3,7 @@
  * (PAPERS 1.3, from the released run scripts of Tu et al. 2022).
  */
 import type { TaskName } from '@polyprompt/tasks';
-import { TuningError } from './errors.ts';
+import { refuseSetting } from './errors.ts';
 import type { TuningSettings } from './settings.ts';
 
 type Method = TuningSettings['method'];
@@ -98,6 +98,7 @@ const QA = {
 const PARK2023 = { length: 14 };
 
 interface PaperRecipe {
+  readonly task: TaskName;
   readonly prompt: Partial<Recipe>;
   /**
    * The scripts' fine-tuning, whose rates are arguments: 3e-5 for answers is the authors' word in
@@ -111,34 +112,45 @@ const PAIRS_FULL = { ...FULL, learningRate: 3e-5, batchSize: 32, epochs: 2 };
 const TAGS_FULL = { ...FULL, learningRate: 2e-5, batchSize: 16, epochs: 5 };
 const QA_FULL = { ...FULL, learningRate: 3e-5, batchSize: 8, epochs: 2, headDropout: 0 };
 
+const PAIRS = { task: 'text-classification' } as const;
+const TAGS = { task: 'token-classification' } as const;
+const ANSWERS = { task: 'question-answering' } as const;
+const PAWSX_FULL = { ...PAIRS_FULL, learningRate: 2e-5 };
+
 const PAPERS: Record<string, PaperRecipe> = {
-  'tu2022-xnli': { prompt: XNLI, full: PAIRS_FULL },
-  'tu2022-pawsx': { prompt: PAWSX, full: { ...PAIRS_FULL, learningRate: 2e-5 } },
-  'tu2022-udpos': { prompt: UDPOS, full: TAGS_FULL },
-  'tu2022-qa': { prompt: QA, full: QA_FULL },
-  'park2023-xnli': { prompt: { ...XNLI, ...PARK2023 }, full: PAIRS_FULL },
-  'park2023-pawsx': {
-    prompt: { ...PAWSX, ...PARK2023 },
-    full: { ...PAIRS_FULL, learningRate: 2e-5 },
-  },
-  'park2023-udpos': { prompt: { ...UDPOS, ...PARK2023 }, full: TAGS_FULL },
-  'park2023-ner': { prompt: { ...UDPOS, ...PARK2023 }, full: TAGS_FULL },
+  'tu2022-xnli': { ...PAIRS, prompt: XNLI, full: PAIRS_FULL },
+  'tu2022-pawsx': { ...PAIRS, prompt: PAWSX, full: PAWSX_FULL },
+  'tu2022-udpos': { ...TAGS, prompt: UDPOS, full: TAGS_FULL },
+  'tu2022-qa': { ...ANSWERS, prompt: QA, full: QA_FULL },
+  'park2023-xnli': { ...PAIRS, prompt: { ...XNLI, ...PARK2023 }, full: PAIRS_FULL },
+  'park2023-pawsx': { ...PAIRS, prompt: { ...PAWSX, ...PARK2023 }, full: PAWSX_FULL },
+  'park2023-udpos': { ...TAGS, prompt: { ...UDPOS, ...PARK2023 }, full: TAGS_FULL },
+  'park2023-ner': { ...TAGS, prompt: { ...UDPOS, ...PARK2023 }, full: TAGS_FULL },
 };
 
 export const RECIPES: readonly string[] = ['default', ...Object.keys(PAPERS)];
 
-/** @throws TuningError `bad_setting` for a name that is no recipe */
+/** The recipes of a task. */
+export function recipesFor(task: TaskName): readonly string[] {
+  return RECIPES.filter((name) => name === 'default' || PAPERS[name]!.task === task);
+}
+
+/** @throws TuningError `bad_setting` for a name that is no recipe, or one of another task */
 export function recipeFor(
   name: string,
   task: TaskName,
   method: Method,
   family: 'roberta' | 'bert' | 'xglm',
 ): Recipe {
-  const paper = PAPERS[name];
+  const paper = Object.hasOwn(PAPERS, name) ? PAPERS[name] : undefined;
   if (name !== 'default' && !paper) {
-    throw new TuningError(
-      'bad_setting',
-      `recipe "${name}" is unknown; known are ${RECIPES.join(', ')}`,
+    refuseSetting('recipe', `recipe "${name}" is unknown; known are ${RECIPES.join(', ')}`);
+  }
+  if (paper && paper.task !== task) {
+    refuseSetting(
+      'recipe',
+      `recipe "${name}" is for ${paper.task}, the task is ${task}; recipes for it are ` +
+        recipesFor(task).join(', '),
     );
   }
   // A causal model's last token alone has seen the whole text; tags and answers pool nothing.

@@ -7,6 +7,7 @@
 import { AdamW, clipScale, globalNorm } from '@polyprompt/autodiff';
 import type { LossKind } from '@polyprompt/backbone';
 import { epochBatches } from './batches.ts';
+import { isBetter } from './better.ts';
 import type { Evaluated, Progress, TrainingState } from './checkpoint.ts';
 import { type FedPrompt, type Gradients, labelledItems, type TrainRow } from './model.ts';
 import { dropoutMask, randomStream } from './random.ts';
@@ -168,17 +169,6 @@ export class Run {
     });
     await this.tuned.refresh();
   }
-}
-
-/** Better: by the metric, ties by the loss; or by the loss alone. */
-export function isBetter(
-  now: Evaluated,
-  than: Evaluated,
-  select: TuningSettings['select'],
-): boolean {
-  return select === 'metric' && now.metric !== than.metric
-    ? now.metric > than.metric
-    : now.loss < than.loss;
 }
 
 function exhausted({ best, history }: Progress, { patience }: TuningSettings): boolean {

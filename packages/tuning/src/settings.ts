@@ -4,7 +4,7 @@
  */
 import { OFFSET_UNITS, TASK_NAMES, type TaskName } from '@polyprompt/tasks';
 import { z } from 'zod';
-import { TuningError } from './errors.ts';
+import { refuseSetting, TuningError } from './errors.ts';
 import { recipeFor } from './recipes.ts';
 import { SCHEDULES } from './schedule.ts';
 
@@ -80,14 +80,19 @@ export type TuningSettings = z.infer<typeof TuningSettings>;
 /** What a user may give: the task, and anything that differs from the recipe. */
 export type TuningInput = Partial<TuningSettings> & { readonly task: TaskName };
 
-/** Facts about the backbone that defaults depend on. */
+/** What settings are judged by, of a backbone that need not be loaded. */
 export interface BackboneTraits {
+  readonly name: string;
   readonly family: 'roberta' | 'bert' | 'xglm';
   readonly usableTokens: (promptLength: number) => number;
+  readonly hasPooler: boolean;
+  /** Whether it is a decoder with its output layer. */
+  readonly predictsWords: boolean;
 }
 
 /**
- * Fills in the recipe and checks every value.
+ * Fills in the recipe and checks every value, and all that can be known of their combination before
+ * there are data.
  * @throws TuningError `bad_setting` naming the setting, its value and its range
  */
 export function resolveSettings(input: TuningInput, backbone: BackboneTraits): TuningSettings {
@@ -99,10 +104,11 @@ export function resolveSettings(input: TuningInput, backbone: BackboneTraits): T
   const length = input.length ?? recipe.length;
   const fits = backbone.usableTokens(method === 'full' || method === 'head' ? 0 : length);
   if (fits < SHORTEST_ROW) {
-    throw new TuningError(
-      'bad_setting',
+    const longest = Math.max(0, backbone.usableTokens(0) - SHORTEST_ROW);
+    refuseSetting(
+      'length',
       `length ${length} leaves room for ${Math.max(0, fits)} tokens of text in the backbone's ` +
-        `positions, at least ${SHORTEST_ROW} are needed; use a shorter prompt`,
+        `positions, at least ${SHORTEST_ROW} are needed; use a prompt of at most ${longest}`,
     );
   }
   const merged = { ...recipe, ...given, method };
@@ -110,40 +116,72 @@ export function resolveSettings(input: TuningInput, backbone: BackboneTraits): T
     ...merged,
     maxTokens: input.maxTokens ?? Math.min(recipe.maxTokens, fits),
   });
-  if (!result.success) {
-    const problems = result.error.issues.map(({ path, message }) => {
-      const value = (merged as Record<string, unknown>)[String(path[0])];
-      return path.length > 0
-        ? `${path.join('.')} is ${JSON.stringify(value)}: ${message}`
-        : message;
-    });
-    throw new TuningError('bad_setting', problems.join('; '));
-  }
+  if (!result.success) throw outOfRange(result.error, merged);
   if (result.data.maxTokens > fits) {
-    throw new TuningError(
-      'bad_setting',
+    refuseSetting(
+      'maxTokens',
       `maxTokens ${result.data.maxTokens} with a prompt of ${length} exceeds the backbone's ` +
         `positions: at most ${Math.max(0, fits)} tokens fit; use a shorter prompt or fewer tokens`,
     );
   }
   requireSense(result.data);
+  requireAbility(result.data, backbone);
   return result.data;
+}
+
+function outOfRange({ issues }: z.ZodError, values: Readonly<Record<string, unknown>>) {
+  const problems = issues.map(({ path, message }) =>
+    path.length > 0
+      ? `${path.join('.')} is ${JSON.stringify(values[String(path[0])])}: ${message}`
+      : message,
+  );
+  const setting = issues[0]?.path[0];
+  return new TuningError('bad_setting', problems.join('; '), {
+    ...(setting === undefined ? {} : { setting: String(setting) }),
+  });
 }
 
 /** Settings that are each sound and together are not. */
 function requireSense({ task, method, reparameterise, verbalizer }: TuningSettings): void {
-  const refuse = (what: string) => {
-    throw new TuningError('bad_setting', what);
-  };
   const prompted = method === 'prefix' || method === 'soft';
   if (reparameterise > 0 && !prompted) {
-    refuse(`reparameterise computes a prompt, and method "${method}" has none; leave it out`);
+    refuseSetting(
+      'reparameterise',
+      `reparameterise computes a prompt, and method "${method}" has none; leave it out`,
+    );
   }
   if (verbalizer === null) return;
   if (task !== 'text-classification') {
-    refuse(`verbalizer stands for the labels of whole texts, not of ${task}; leave it out`);
+    refuseSetting(
+      'verbalizer',
+      `verbalizer stands for the labels of whole texts, not of ${task}; leave it out`,
+    );
   }
   if (!prompted) {
-    refuse(`verbalizer leaves nothing to train for method "${method}"; use prefix or soft`);
+    refuseSetting(
+      'verbalizer',
+      `verbalizer leaves nothing to train for method "${method}"; use prefix or soft`,
+    );
+  }
+}
+
+/** Settings that this backbone cannot do. */
+function requireAbility(
+  { pooling, verbalizer, recipe }: TuningSettings,
+  { name, hasPooler, predictsWords }: BackboneTraits,
+): void {
+  if (pooling === 'pooler' && !hasPooler) {
+    refuseSetting(
+      'pooling',
+      `pooling "pooler" (recipe "${recipe}") needs a pooler, which backbone ${name} does not have; ` +
+        'use "first", "mean" or "last"',
+    );
+  }
+  if (verbalizer !== null && !predictsWords) {
+    refuseSetting(
+      'verbalizer',
+      `verbalizer needs a decoder that predicts words, which backbone ${name} is not; leave it ` +
+        'out, so that a head is trained',
+    );
   }
 }

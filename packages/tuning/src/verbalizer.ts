@@ -11,21 +11,14 @@ import type { TuningSettings } from './settings.ts';
 /**
  * @returns [hidden, classes] in the order of `labels`; of a word of several tokens, the mean of their rows
  * @throws TuningError `bad_setting` for labels without a word, words without a label, words that
- * come to the same row, and backbones that predict no words
+ * come to the same row
  */
 export async function verbalizerHead(
   backbone: Backbone,
   verbalizer: NonNullable<TuningSettings['verbalizer']>,
   labels: readonly string[],
 ): Promise<Float32Array> {
-  const { spec, checkpoint, name } = backbone;
-  if (spec.family !== 'xglm' || !checkpoint.hasLmHead) {
-    throw new TuningError(
-      'bad_setting',
-      `verbalizer needs a decoder that predicts words, which backbone ${name} is not; leave it ` +
-        'out, so that a head is trained',
-    );
-  }
+  const { spec } = backbone;
   const missing = labels.filter((label) => !Object.hasOwn(verbalizer, label));
   const unknown = Object.keys(verbalizer).filter((label) => !labels.includes(label));
   if (missing.length > 0 || unknown.length > 0) {

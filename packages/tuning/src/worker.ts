@@ -13,6 +13,9 @@ try {
   });
   parentPort!.postMessage({ result });
 } catch (error) {
-  const { name, code, message, stack } = error as Error & { code?: string };
-  parentPort!.postMessage({ failure: { name, code, message, stack } });
+  const { name, code, setting, message, stack } = error as Error & {
+    code?: string;
+    setting?: string;
+  };
+  parentPort!.postMessage({ failure: { name, code, setting, message, stack } });
 }

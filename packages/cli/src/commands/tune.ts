@@ -1,5 +1,5 @@
 /** `polyprompt tune`: from a labelled file to a prompt folder. */
-import { type Backbone, checkPromptLength, openBackbone } from '@polyprompt/backbone';
+import { type Backbone, openBackbone } from '@polyprompt/backbone';
 import { TRAINED_POOLING } from '@polyprompt/prompts';
 import { OFFSET_UNITS, TASK_NAMES } from '@polyprompt/tasks';
 import {
@@ -141,7 +141,6 @@ Examples:
 
 async function tune(options: Options, args: readonly string[]): Promise<void> {
   const backbone = openBackbone(modelFolder(requireBackbone(options)));
-  if (options.length !== undefined) checkPromptLength(backbone.spec, options.length);
   const job = jobOf(options, backbone);
   const { settings: all } = await settingsOfJob(job, backbone);
   const settings = all[0]!;

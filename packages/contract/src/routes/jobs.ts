@@ -21,6 +21,7 @@ export const jobRoutes = {
     body: json(jobs.JobCreate),
     response: { json: jobs.FineTuningJob },
     errors: [
+      'settings.invalid',
       'backbone.not_found',
       'file.not_found',
       'file.invalid',

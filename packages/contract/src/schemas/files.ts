@@ -1,3 +1,4 @@
+import { OFFSET_UNITS } from '@polyprompt/text';
 import { z } from 'zod';
 import { LIMITS } from '../limits.ts';
 import { deletedOf, idOf, listOf, Order, pageQuery, Task, Timestamp } from './common.ts';
@@ -73,10 +74,24 @@ export const PresignedUpload = z
   .meta({ id: 'PresignedUpload' });
 export type PresignedUpload = z.infer<typeof PresignedUpload>;
 
+/** How data is read where it says nothing itself. */
+export const reading = {
+  offset_unit: z
+    .enum(OFFSET_UNITS)
+    .optional()
+    .describe('What start and end of entities in the data count; code points unless given.'),
+  invalid_tags: z
+    .enum(['fix', 'refuse'])
+    .optional()
+    .describe(
+      'What becomes of tags that cannot follow each other: mended with a warning, unless given, or refused.',
+    ),
+};
+
 export const ValidateRequest = z
-  .strictObject({ file_id: FileId, task: Task })
+  .strictObject({ file_id: FileId, task: Task, ...reading })
   .meta({ id: 'ValidateRequest' });
-export const ValidateFields = z.object({ task: Task });
+export const ValidateFields = z.object({ task: Task, ...reading });
 export const ValidateForm = ValidateFields.extend({ file: z.file() }).meta({ id: 'ValidateForm' });
 
 export const DataIssue = z
@@ -98,6 +113,7 @@ export const ValidationReport = z
     object: z.literal('file.validation'),
     valid: z.boolean().describe('Whether there are no errors.'),
     task: Task,
+    ...reading,
     examples: z.int().nonnegative(),
     labels: z.record(z.string(), z.int().nonnegative()).describe('Examples per label.'),
     languages: z.record(z.string(), z.int().nonnegative()).describe('Examples per language.'),

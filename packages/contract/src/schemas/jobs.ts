@@ -5,22 +5,58 @@ import { z } from 'zod';
 import { LIMITS } from '../limits.ts';
 import { AliasName, Name } from '../names.ts';
 import { idOf, listOf, Metadata, pageQuery, Task, Timestamp } from './common.ts';
-import { FileId } from './files.ts';
+import { FileId, reading } from './files.ts';
 
 export const JobId = idOf('ftjob').meta({ id: 'JobId' });
 
 const auto = <T extends z.ZodType>(number: T) => z.union([z.literal('auto'), number]);
 
+const Epochs = z.int().min(1).max(LIMITS.epochs);
+const BatchSize = z.int().min(1).max(LIMITS.batchSize);
+const Length = z.int().min(1).max(LIMITS.promptLength);
+const LearningRate = z.number().positive().max(1);
+const Dropout = z.number().min(0).lt(1);
+const Reparameterisation = z.int().min(1).max(LIMITS.reparameterisation);
+const Seed = z.int().nonnegative().max(LIMITS.seed);
+
 export const Hyperparameters = z
   .object({
-    n_epochs: auto(z.int().min(1).max(LIMITS.epochs)).optional(),
-    batch_size: auto(z.int().min(1).max(LIMITS.batchSize)).optional(),
+    n_epochs: auto(Epochs).optional(),
+    batch_size: auto(BatchSize).optional(),
     learning_rate_multiplier: auto(z.number().positive())
       .optional()
       .describe("A factor on the recipe's learning rate."),
   })
   .meta({ id: 'Hyperparameters' });
 export type Hyperparameters = z.infer<typeof Hyperparameters>;
+
+const listOfValues = <T extends z.ZodType>(value: T) =>
+  z.array(value).min(1).max(LIMITS.candidates).optional();
+
+/** Values to try. Those that have no type of their own here are judged with all other settings. */
+export const CandidateLists = z
+  .strictObject({
+    learning_rate: listOfValues(LearningRate),
+    lr: listOfValues(LearningRate).describe('Short for learning_rate.'),
+    seed: listOfValues(Seed),
+    length: listOfValues(Length),
+    n_epochs: listOfValues(Epochs),
+    epochs: listOfValues(Epochs).describe('Short for n_epochs.'),
+    batch_size: listOfValues(BatchSize),
+    schedule: listOfValues(z.string()),
+    warmup: listOfValues(z.number()),
+    weight_decay: listOfValues(z.number()),
+    clip: listOfValues(z.number()),
+    dropout: listOfValues(Dropout).describe('On prompt and, unless it has a list, head.'),
+    head_dropout: listOfValues(Dropout),
+    init_std: listOfValues(z.number()),
+    reparameterise: listOfValues(Reparameterisation),
+  })
+  .meta({
+    id: 'CandidateLists',
+    description: `Lists of values by setting. Every combination, ${LIMITS.candidates} at most, is trained side by side in the one job; the best on the validation data is published.`,
+  });
+export type CandidateLists = z.infer<typeof CandidateLists>;
 
 const Method = z.object({
   type: z.literal('supervised'),
@@ -37,22 +73,30 @@ export const PromptSettings = z
       .describe(
         'prefix: keys and values in every layer; soft: vectors before the input; head: none.',
       ),
-    length: z.int().min(1).max(LIMITS.promptLength).optional().describe('Virtual tokens.'),
+    length: Length.optional().describe('Virtual tokens.'),
     from: z
       .string()
       .min(1)
       .max(LIMITS.referenceLength)
       .optional()
       .describe('Version to continue from, of the same task: name, name@alias, name@7 or its id.'),
-    reparameterise: z
-      .int()
+    reparameterise: Reparameterisation.optional().describe(
+      'Width of a network that computes the prompt while it is trained.',
+    ),
+    recipe: z
+      .string()
       .min(1)
-      .max(LIMITS.reparameterisation)
+      .max(LIMITS.nameLength)
       .optional()
-      .describe('Width of a network that computes the prompt while it is trained.'),
-    recipe: Name.optional().describe('A named set of defaults.'),
-    learning_rate: z.number().positive().max(1).optional(),
-    dropout: z.number().min(0).lt(1).optional().describe('On prompt and head.'),
+      .describe(
+        'A named set of defaults; one that there is not is refused with those of the task.',
+      ),
+    learning_rate: LearningRate.optional(),
+    dropout: Dropout.optional().describe('On prompt and head.'),
+    pooling: z
+      .enum(['first', 'mean', 'last', 'pooler'])
+      .optional()
+      .describe('Which state the head of a classification reads.'),
     languages: z
       .array(z.string().min(1))
       .min(1)
@@ -63,6 +107,8 @@ export const PromptSettings = z
       .nonnegative()
       .optional()
       .describe('Evaluations without improvement until training ends; 0 never stops early.'),
+    ...reading,
+    candidates: CandidateLists.optional(),
     activate: AliasName.optional().describe('Alias that moves to the new version.'),
   })
   .meta({ id: 'PromptSettings' });
@@ -74,7 +120,7 @@ export const JobCreate = z
     training_file: FileId,
     validation_file: FileId.nullish(),
     suffix: Name.nullish().describe('Name of the prompt; made up from the job id unless given.'),
-    seed: z.int().nonnegative().max(LIMITS.seed).nullish(),
+    seed: Seed.nullish(),
     metadata: Metadata.nullish(),
     method: Method.optional(),
     hyperparameters: Hyperparameters.optional().meta({
