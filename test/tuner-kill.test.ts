@@ -3,7 +3,7 @@
  * those of the unbroken run; a job that never gets ahead fails. SIGTERM loses nothing and ends with code 0. Real
  * processes, store and queue.
  */
-import type { Clock } from '@polyprompt/clock';
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { writeTinyBackbone } from '@polyprompt/backbone/testing';
+import type { Clock } from '@polyprompt/clock';
 import { startLocalCloud } from '@polyprompt/local-cloud';
 import { createRegistry, isFinished, type Job, JobMessage } from '@polyprompt/registry';
 import { createStorage } from '@polyprompt/storage';
