@@ -14,6 +14,13 @@ export function plural(value: number, noun: string): string {
   return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
 }
 
+/** How many inputs were cut. @param part what of them, where it is not the whole text that has the limit */
+export function cutNotice(many: number, part: string | undefined, limit: number): string {
+  const what = part === undefined ? plural(many, 'text') : plural(many, part);
+  const to = part === undefined ? plural(limit, 'token') : 'what leaves room for the rest';
+  return `${what} cut to ${to}, as --truncate asked`;
+}
+
 /** `0.9 s`, `42 s`, `3 m 05 s`, `2 h 10 m`. */
 export function duration(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;

@@ -158,6 +158,12 @@ it('answers "" by the threshold that the prompt has, where asked to', async () =
   expect(await answer(-1000, '--handle-impossible')).toBe('');
   expect(await answer(1000, '--handle-impossible')).not.toBe('');
   expect(await answer(1000, '--null-threshold', '-1000')).toBe('');
+  // The question has a limit of its own, and the notice does not speak of the text's.
+  const cut = await cli([
+    ...['predict', '--prompt', world.path('fixed.prompt'), '--backbone', dir, '--truncate'],
+    ...['--question', 'the rain '.repeat(60), '--context', 'snow bread'],
+  ]);
+  expect(cut).toMatchObject({ code: 0, stderr: expect.stringContaining('1 question cut to') });
   // Not asked to: always a part of the context.
   expect(await answer(-1000)).not.toBe('');
 }, 60_000);

@@ -11,7 +11,7 @@ import {
 import { answerInputs, tokenLimit } from '@polyprompt/tuning';
 import { Command, Option } from 'commander';
 import { CliError } from '../errors.ts';
-import { count, fixed, plural } from '../format.ts';
+import { count, cutNotice, fixed, plural } from '../format.ts';
 import { type LoadedPrompt, loadPrompt } from '../loaded-prompt.ts';
 import {
   type DeviceOptions,
@@ -174,8 +174,8 @@ async function answer(
     throw new CliError('bad_input', lines.join('\n'));
   }
   if (overruns.length > 0) {
-    const cut = plural(overruns.length, 'text');
-    console.error(`polyprompt: ${file}: ${cut} cut to ${limit}, as --truncate asked`);
+    const notice = cutNotice(overruns.length, view.cut, tokenLimit(loaded, options));
+    console.error(`polyprompt: ${file}: ${notice}`);
   }
   return outcomes.map(({ answer }) => answer!);
 }

@@ -4,7 +4,7 @@ import { AGGREGATIONS, type DatasetIssue, OFFSET_UNITS } from '@polyprompt/tasks
 import { answerInputs, DEFAULT_BATCH_TOKENS, tokenLimit } from '@polyprompt/tuning';
 import { Command, Option } from 'commander';
 import { CliError } from '../errors.ts';
-import { count, plural } from '../format.ts';
+import { count, cutNotice, plural } from '../format.ts';
 import { givenItems, INPUT_FORMATS, type InputFormat, type Item, readItems } from '../inputs.ts';
 import { type LoadedPrompt, loadPrompt } from '../loaded-prompt.ts';
 import {
@@ -97,8 +97,7 @@ async function predict(options: Options): Promise<void> {
     await loaded.predictor.release();
   }
   if (cut > 0) {
-    const limit = plural(tokenLimit(loaded, options), 'token');
-    console.error(`polyprompt: ${plural(cut, 'text')} cut to ${limit}, as --truncate asked`);
+    console.error(`polyprompt: ${cutNotice(cut, view.cut, tokenLimit(loaded, options))}`);
   }
   if (refused > 0) {
     const more =

@@ -59,6 +59,7 @@ export const questionAnsweringView: TaskView<QuestionAnsweringTypes> = {
     ...('f1_best' in metrics ? ['f1_answerable', 'accuracy_impossible'] : []),
   ],
   unknownLabels: () => [],
+  cut: 'question',
   details,
 };
 

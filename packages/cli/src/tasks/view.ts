@@ -44,6 +44,8 @@ export interface TaskView<T extends TaskTypes> {
   metrics(evaluation: T['evaluation']): readonly string[];
   /** Labels of the data that the prompt does not know. */
   unknownLabels(evaluation: T['evaluation'], labels: readonly string[]): readonly string[];
+  /** What `--truncate` cuts, where that is a part of the input; the whole text has its limit otherwise. */
+  readonly cut?: string;
   /** Tables that say more than the metrics. */
   details(title: string, evaluation: T['evaluation']): string;
 }

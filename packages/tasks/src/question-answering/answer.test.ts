@@ -149,7 +149,7 @@ describe('"there is none"', () => {
   it('is one where asked for, among the others by its score', async () => {
     const { answers, span } = await ask('abc', sure, { handleImpossible: true, topK: 2 });
     expect(answers[0]).toMatchObject(none);
-    expect(answers[1]).toEqual(span);
+    expect(answers[1]).toEqual({ ...span, score: expect.closeTo(span!.score, 12) });
     const unsure = await ask('abc', [{ at: 1, start: 9, end: 9 }], {
       handleImpossible: true,
       topK: 100,
@@ -171,6 +171,53 @@ describe('"there is none"', () => {
     expect(await said(1.99)).toBe('');
     expect(await said(2.01)).toBe('b');
     expect(await said(-5)).toBe('');
+  });
+
+  it('has the probability of odds that the threshold divides, and the spans theirs', async () => {
+    const peaks = [
+      { at: null, start: 3, end: 3 },
+      { at: 1, start: 2, end: 2 },
+    ];
+    const said = async (nullThreshold: number) =>
+      await ask('abc', peaks, { handleImpossible: true, nullThreshold, topK: 100 });
+    const plain = await said(0);
+    const { nullScore } = plain;
+    expect(plain.answers[0]).toEqual({ ...none, score: expect.closeTo(nullScore, 12) });
+    expect(plain.answers[1]!.score).toBeCloseTo(plain.span!.score, 12);
+    for (const nullThreshold of [-3, -0.5, 0.5, 3]) {
+      const { answers } = await said(nullThreshold);
+      const score = answers.find(({ answer }) => answer === '')!.score;
+      const odds = (p: number) => p / (1 - p);
+      expect(odds(score)).toBeCloseTo(odds(nullScore) / Math.exp(nullThreshold), 9);
+      const factor = (1 - score) / (1 - nullScore);
+      const best = answers.find(({ answer }) => answer === 'b')!;
+      expect(best.score).toBeCloseTo(plain.span!.score * factor, 9);
+    }
+  });
+
+  it('keeps scores sorted probabilities, whatever logits and threshold', async () => {
+    const logit = fc.integer({ min: -900, max: 900 });
+    const anywhere = fc.oneof(
+      fc.integer({ min: -2000, max: 2000 }),
+      fc.double({ min: -9, max: 9, noNaN: true }),
+    );
+    await fc.assert(
+      fc.asyncProperty(logit, logit, anywhere, async (start, end, nullThreshold) => {
+        const peaks = [
+          { at: null, start, end },
+          { at: 1, start: end, end: start },
+        ];
+        const { answers, span, nullScore } = await ask('abc', peaks, {
+          ...{ handleImpossible: true, nullThreshold, topK: 9 },
+        });
+        const scores = answers.map(({ score }) => score);
+        expect(scores).toEqual([...scores].sort((a, b) => b - a));
+        for (const score of scores) expect(score).toSatisfy((p: number) => p >= 0 && p <= 1);
+        const margin = Math.log(nullScore) - Math.log(span!.score);
+        fc.pre(Math.abs(margin - nullThreshold) > 1e-6 && Math.abs(nullThreshold) < 700);
+        expect(answers[0]!.answer === '').toBe(margin > nullThreshold);
+      }),
+    );
   });
 
   it('is the only answer to a context without tokens', async () => {

@@ -43,9 +43,14 @@ export function answerQuestion(
   const nullScore = windows.reduce((least, window) => Math.min(least, window.nullScore), 1);
   const found = [...answers.values()].sort((a, b) => b.score - a.score);
   const [span] = found;
-  if (handleImpossible || !span) insertNone(found, nullScore * Math.exp(-nullThreshold));
-  const kept = found.slice(0, topK);
-  return { answers: kept, span, nullScore, handlesImpossible: handleImpossible, nullThreshold };
+  const ranked = handleImpossible || !span ? withNone(found, nullScore, nullThreshold) : found;
+  return {
+    answers: ranked.slice(0, topK),
+    span,
+    nullScore,
+    handlesImpossible: handleImpossible,
+    nullThreshold,
+  };
 }
 
 function merge(spans: readonly Span[], context: CodePoints): Map<string, SpanAnswer> {
@@ -60,10 +65,27 @@ function merge(spans: readonly Span[], context: CodePoints): Map<string, SpanAns
   return answers;
 }
 
-function insertNone(answers: SpanAnswer[], score: number): void {
-  const at = answers.findIndex((answer) => answer.score < score);
-  const none = { answer: '', score: Math.min(1, score), start: 0, end: 0 };
-  answers.splice(at < 0 ? answers.length : at, 0, none);
+/**
+ * "There is none" among the spans: first where its log probability is more than the threshold above the
+ * best span's. The scores are the probabilities that result when its odds are divided by e^threshold.
+ */
+function withNone(
+  spans: readonly SpanAnswer[],
+  nullScore: number,
+  threshold: number,
+): SpanAnswer[] {
+  const none = { answer: '', start: 0, end: 0 };
+  const [best] = spans;
+  if (best === undefined) return [{ ...none, score: nullScore }];
+  // What is not "none"; rounding may have left less of it than the best span has.
+  const rest = Math.max(1 - nullScore, best.score);
+  const logOdds = Math.log(nullScore) - Math.log(rest) - threshold;
+  const score = 1 / (1 + Math.exp(-logOdds));
+  const factor = rest === 0 ? 0 : 1 / (1 + Math.exp(logOdds)) / rest;
+  const answers = spans.map((span) => ({ ...span, score: span.score * factor }));
+  const at = answers.findIndex((span) => span.score < score);
+  answers.splice(at < 0 ? answers.length : at, 0, { ...none, score });
+  return answers;
 }
 
 function requireCount(name: string, value: number): void {
