@@ -2,6 +2,7 @@ import { LIMITS } from '@polyprompt/contract';
 import type { PeftBackbone } from '@polyprompt/prompts';
 import type { Registry } from '@polyprompt/registry';
 import type { Engine } from '@polyprompt/serving';
+import type { BackboneTraits } from '@polyprompt/tuner/settings';
 import type { Logger } from 'pino';
 import type { Registry as Metrics } from 'prom-client';
 
@@ -11,6 +12,8 @@ export interface ServedBackbone {
   readonly fingerprint: string;
   /** Unix seconds of its making, as OpenAI's models have it. */
   readonly created: number;
+  /** What the settings of a job are judged by. */
+  readonly traits: BackboneTraits;
   /** What exchange with PEFT must know of it; reads the checkpoint when asked. */
   readonly peft: () => Promise<PeftBackbone>;
 }

@@ -3,8 +3,12 @@ import { Worker } from 'node:worker_threads';
 import { ApiError, LIMITS, type ValidationReport } from '@polyprompt/contract';
 import { type DatasetReport, type TaskName, taskOf } from '@polyprompt/tasks';
 
+/** How the data is to be read, in the words of the wire. */
+export type Reading = Pick<ValidationReport, 'offset_unit' | 'invalid_tags'>;
+
 export interface DataToCheck {
   readonly task: TaskName;
+  readonly reading: Reading;
   /** File name; its ending tells the format. */
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -37,7 +41,7 @@ export class DataChecks {
     }
     this.#running++;
     try {
-      return wireReport(data.task, await inWorker(data, signal));
+      return wireReport(data, await inWorker(data, signal));
     } finally {
       this.#running--;
     }
@@ -61,12 +65,13 @@ async function inWorker(data: DataToCheck, signal: AbortSignal): Promise<Checked
   }
 }
 
-function wireReport(task: TaskName, report: CheckedData): ValidationReport {
+function wireReport({ task, reading }: DataToCheck, report: CheckedData): ValidationReport {
   const { valid, examples, labels, languages, errors, warnings, issues } = report;
   return {
     object: 'file.validation',
     valid,
     task,
+    ...reading,
     examples,
     labels,
     languages,

@@ -7,7 +7,7 @@ import type { FileRecord, Registry } from '@polyprompt/registry';
 import type { TaskName } from '@polyprompt/tasks';
 import { z } from 'zod';
 import { hasCode } from '../errors.ts';
-import type { DataChecks } from './check-data.ts';
+import type { DataChecks, Reading } from './check-data.ts';
 import { storedData } from './stored-data.ts';
 
 type Param = 'training_file' | 'validation_file';
@@ -22,6 +22,7 @@ export interface JobFilesDeps {
 export interface WantedFiles extends Pick<JobCreate, Param> {
   readonly tenant: string;
   readonly task: TaskName;
+  readonly reading: Reading;
 }
 
 /** What both writers of reports, the API and the tuner, have in theirs. */
@@ -29,6 +30,8 @@ const Report = z.object({
   valid: z.boolean(),
   examples: z.int(),
   errors: z.int(),
+  offset_unit: z.string().optional(),
+  invalid_tags: z.string().optional(),
   issues: z.array(
     z.object({
       severity: z.enum(['error', 'warning']),
@@ -43,9 +46,10 @@ type Report = z.infer<typeof Report>;
 /** @throws ApiError `file.not_found`, `file.invalid` */
 export async function checkJobFiles(
   deps: JobFilesDeps,
-  { tenant, task, training_file, validation_file }: WantedFiles,
+  wanted: WantedFiles,
   signal: AbortSignal,
 ): Promise<void> {
+  const { tenant, task, training_file, validation_file } = wanted;
   for (const [param, id] of [
     ['training_file', training_file],
     ['validation_file', validation_file],
@@ -57,7 +61,7 @@ export async function checkJobFiles(
       throw ApiError.notFound('file.not_found', message, param);
     });
     const problem =
-      unusable(file) ?? unfit(task, param, await reportOf(deps, tenant, file, task, signal));
+      unusable(file) ?? unfit(task, param, await reportOf(deps, wanted, file, signal));
     if (problem === undefined) continue;
     throw ApiError.unprocessable('file.invalid', `file "${id}" ${problem}`, param);
   }
@@ -86,22 +90,29 @@ function showProblem({ line, message, suggestion }: Report['issues'][number]): s
 }
 
 /**
- * The report for this task. A file that was found sound for another task only is checked for this one now:
- * most likely the job names the wrong file, or the wrong task.
+ * The report for this task and reading. A file that was checked for others only is checked for this one now:
+ * most likely the job names the wrong file, the wrong task or the wrong reading.
  */
 async function reportOf(
   { files, checks, checkBytes }: JobFilesDeps,
-  tenant: string,
+  { tenant, task, reading }: WantedFiles,
   { id, bytes, reports, status }: FileRecord,
-  task: TaskName,
   signal: AbortSignal,
 ): Promise<Report | undefined> {
   const known = Report.safeParse(reports[task]);
-  if (known.success) return known.data;
+  if (known.success && readsAlike(known.data, reading)) return known.data;
   const isOthers = Object.keys(reports).length > 0;
   if (!isOthers || status !== 'processed' || bytes > checkBytes || checks.isBusy) return undefined;
   const data = await storedData(files, tenant, id, checkBytes, signal);
-  const report = await checks.check({ ...data, task }, signal);
+  const report = await checks.check({ ...data, task, reading }, signal);
   await files.setReport(tenant, id, task, report);
   return report;
+}
+
+/** Whether two readings are the same, with the validator's defaults where they say nothing. */
+function readsAlike(a: Pick<Report, keyof Reading>, b: Reading): boolean {
+  const { offset_unit = 'codepoint', invalid_tags = 'fix' } = a;
+  return (
+    offset_unit === (b.offset_unit ?? 'codepoint') && invalid_tags === (b.invalid_tags ?? 'fix')
+  );
 }

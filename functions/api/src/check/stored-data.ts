@@ -11,7 +11,7 @@ export async function storedData(
   id: string,
   maxBytes: number,
   signal: AbortSignal,
-): Promise<Omit<DataToCheck, 'task'>> {
+): Promise<Pick<DataToCheck, 'name' | 'bytes'>> {
   const { filename: name, bytes: size } = await files.get(tenant, id);
   if (size > maxBytes) {
     const message = `file "${id}" has ${size} bytes, the limit of a check is ${maxBytes}; start a job, which checks files of any size before it trains`;

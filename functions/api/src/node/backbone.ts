@@ -4,6 +4,7 @@ import { type Backbone, maxPromptLength, openBackbone } from '@polyprompt/backbo
 import { isName, NAME_RULE } from '@polyprompt/contract';
 import { peftBackbone } from '@polyprompt/prompts';
 import type { Registry } from '@polyprompt/registry';
+import { traitsOf } from '@polyprompt/tuner/settings';
 import { MODELS_FOLDER } from '../config.ts';
 import type { ServedBackbone } from '../deps.ts';
 import { hasCode } from '../errors.ts';
@@ -51,6 +52,7 @@ export async function describeBackbone(backbone: Backbone): Promise<ServedBackbo
     id: backbone.name,
     fingerprint: await backbone.fingerprint(),
     created: Math.floor(mtimeMs / 1000),
+    traits: traitsOf(backbone),
     peft: () => peftBackbone(backbone, maxPromptLength(backbone.spec)),
   };
 }

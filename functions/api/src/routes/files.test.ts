@@ -179,6 +179,61 @@ describe('the check of a file', () => {
     expect(issue).toMatchObject({ code: 'wrong_column_count', line: 4, excerpt: 'Oslo' });
   });
 
+  /** Entities behind a character of one code point, two UTF-16 units and four bytes. */
+  const entities = (start: number) => {
+    const row = {
+      text: '🙂 Oslo',
+      entities: [{ start, end: start + 4, label: 'LOC', text: 'Oslo' }],
+    };
+    return Array.from({ length: 20 }, () => JSON.stringify(row)).join('\n');
+  };
+
+  it.each([
+    ['codepoint', 2],
+    ['utf16', 3],
+    ['byte', 5],
+  ] as const)('reads offsets in %s where it is told so', async (offset_unit, start) => {
+    const { id } = await upload(entities(start));
+    const task = 'token-classification';
+    const check = async (reading: object) => {
+      const body = { file_id: id, task, ...reading };
+      const wanted = { schema: ValidationReport };
+      const stored = await ask(wanted, secret, 'POST', '/v1/files/validate', body);
+      const sent = form(entities(start), { task, ...reading });
+      expect(await (await send('/v1/files/validate', sent)).json()).toEqual(stored);
+      return stored;
+    };
+    expect(await check({ offset_unit })).toMatchObject({
+      valid: true,
+      labels: { LOC: 20 },
+      offset_unit,
+    });
+    const other = offset_unit === 'byte' ? 'utf16' : 'byte';
+    expect(await check({ offset_unit: other })).toMatchObject({ valid: false, offset_unit: other });
+    expect((await check({})).valid).toBe(offset_unit === 'codepoint');
+  });
+
+  it('mends tags that cannot follow each other, or refuses them', async () => {
+    const words = new File(
+      ['the O\nsnow B-SKY\n\nthe O\nrain I-SKY\n\n'.repeat(10)],
+      'train.conll',
+    );
+    const check = async (reading: Record<string, string>) => {
+      const body = new FormData();
+      for (const [name, value] of Object.entries({ task: 'token-classification', ...reading })) {
+        body.set(name, value);
+      }
+      body.set('file', words);
+      return ValidationReport.parse(await (await send('/v1/files/validate', body)).json());
+    };
+    expect(await check({})).toMatchObject({ valid: true, labels: { SKY: 20 } });
+    expect(await check({ invalid_tags: 'refuse' })).toMatchObject({ valid: false, errors: 10 });
+    const body = form('', { task: 'token-classification', offset_unit: 'characters' });
+    expect(await failure(send('/v1/files/validate', body))).toMatchObject({
+      ...{ status: 400, param: 'offset_unit' },
+    });
+  });
+
   it('takes data in a form, and keeps nothing of it', async () => {
     const before = await registry.files.list('acme', { limit: 100 });
     const response = await send('/v1/files/validate', form(DATA, { task: 'text-classification' }));

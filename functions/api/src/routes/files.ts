@@ -76,9 +76,9 @@ export function fileHandlers(
       if (header('content-type')?.startsWith('multipart/')) {
         return checks.check(await sentData(call, limits.checkBytes), signal);
       }
-      const { file_id, task } = validate(ValidateRequest, await call.jsonBody());
+      const { file_id, task, ...reading } = validate(ValidateRequest, await call.jsonBody());
       const data = await storedData(files, caller.tenant, file_id, limits.checkBytes, signal);
-      const report = await checks.check({ ...data, task }, signal);
+      const report = await checks.check({ ...data, task, reading }, signal);
       await files.setReport(caller.tenant, file_id, task, report);
       return report;
     },
@@ -111,7 +111,8 @@ async function sentData({ request }: Call<'validateFile'>, maxBytes: number): Pr
     parse: (fields) => validate(ValidateFields, fields),
   });
   const bytes = await collect(form.content);
-  return { task: form.fields().task, name: form.filename, bytes };
+  const { task, ...reading } = form.fields();
+  return { task, reading, name: form.filename, bytes };
 }
 
 function expiry(secondsToLive: number | undefined, now: () => number): number | null {

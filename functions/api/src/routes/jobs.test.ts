@@ -203,6 +203,101 @@ describe('a tuning job', () => {
     expect(await fail(status, 'POST', '/v1/fine_tuning/jobs', body)).toMatchObject({ param });
   });
 
+  /** The refusal of settings that only the backbone, the recipes or each other rule out. */
+  const refused = (change: object, task = 'text-classification') => {
+    const { prompt, ...rest } = change as { prompt?: object };
+    const body = { ...settings(), ...rest, prompt: { task, ...prompt } };
+    return fail(400, 'POST', '/v1/fine_tuning/jobs', body);
+  };
+
+  it.each<[string, object, string, RegExp]>([
+    [
+      'no such recipe',
+      { prompt: { recipe: 'magic' } },
+      'prompt.recipe',
+      /known are default, tu2022/,
+    ],
+    [
+      "another task's recipe",
+      { prompt: { recipe: 'tu2022-qa' } },
+      'prompt.recipe',
+      /is for question-answering.*recipes for it are default, tu2022-xnli/,
+    ],
+    ['a recipe in odd letters', { prompt: { recipe: 'Magic!' } }, 'prompt.recipe', /known are/],
+    [
+      'a pooler that the backbone lacks',
+      { prompt: { recipe: 'tu2022-xnli' } },
+      'prompt.pooling',
+      /backbone tiny does not have/,
+    ],
+    ['no room for a text', { prompt: { length: 62 } }, 'prompt.length', /a prompt of at most \d+$/],
+    [
+      'a network for a prompt that is none',
+      { prompt: { method: 'head', reparameterise: 8 } },
+      'prompt.reparameterise',
+      /has none/,
+    ],
+    ['too much dropout', { prompt: { dropout: 0.95 } }, 'prompt.dropout', /dropout is 0.95/],
+    [
+      'a rate that is multiplied out of its range',
+      { hyperparameters: { learning_rate_multiplier: 1e4 } },
+      'hyperparameters.learning_rate_multiplier',
+      /learningRate is 50/,
+    ],
+    [
+      'a candidate out of range',
+      { prompt: { candidates: { warmup: [0.1, 3] } } },
+      'prompt.candidates',
+      /candidate warmup=3: warmup is 3/,
+    ],
+    [
+      'too many candidates',
+      { prompt: { candidates: { seed: [1, 2, 3, 4, 5], length: Array(13).fill(4) } } },
+      'prompt.candidates',
+      /65 combinations are more than 64/,
+    ],
+    ['no candidates', { prompt: { candidates: {} } }, 'prompt.candidates', /there are none/],
+  ])('with %s is refused before there is one', async (_, change, param, message) => {
+    const before = await registry.jobs.list('acme', { limit: 1 });
+    expect(await refused(change)).toMatchObject({
+      ...{ code: 'settings.invalid', param, message: expect.stringMatching(message) },
+    });
+    expect(await registry.jobs.list('acme', { limit: 1 })).toEqual(before);
+  });
+
+  it('with candidates that are no lists of known settings is refused by the field', async () => {
+    for (const [candidates, status, param] of [
+      [{ rate: [1] }, 400, 'prompt.candidates'],
+      [{ lr: 0.001 }, 400, 'prompt.candidates.lr'],
+      [{ lr: [] }, 422, 'prompt.candidates.lr'],
+      [{ seed: [1, -1] }, 422, 'prompt.candidates.seed[1]'],
+      ['lr=1e-3', 400, 'prompt.candidates'],
+    ] as const) {
+      const body = { ...settings(), prompt: { task: 'text-classification', candidates } };
+      expect(await fail(status, 'POST', '/v1/fine_tuning/jobs', body)).toMatchObject({ param });
+    }
+  });
+
+  it('shows the candidates that it was asked for', async () => {
+    const prompt = { task: 'text-classification', candidates: { lr: [1e-3, 5e-3], seed: [1, 2] } };
+    expect((await create({ ...settings(), prompt })).prompt).toEqual(prompt);
+  });
+
+  it('continues from nothing that does not fit it', async () => {
+    await publish('acme', 'fitting', { seed: 1 });
+    const from = (more: object, task?: string) =>
+      refused({ prompt: { from: 'fitting', ...more } }, task);
+    for (const refusal of [
+      await from({ method: 'soft' }),
+      await from({ length: 40 }),
+      await from({ reparameterise: 8 }),
+      await from({}, 'token-classification'),
+    ]) {
+      expect(refusal).toMatchObject({ code: 'settings.invalid', param: 'prompt.from' });
+      expect(refusal.message).toContain('cannot continue from fitting: ');
+    }
+  });
+
   describe('on a file that is known not to fit', () => {
     const TASK = 'text-classification';
     const fill = async (lines: readonly string[], purpose = 'fine-tune') => {
@@ -252,6 +347,34 @@ describe('a tuning job', () => {
         expect(await refusal({ [param]: id })).toMatchObject({ code: 'file.invalid', param });
       }
       expect((await registry.files.get('acme', id)).reports[TASK]).toMatchObject({ valid: false });
+    });
+
+    it('is judged by a report of its own reading alone', async () => {
+      const row = { text: '🙂 Oslo', entities: [{ start: 5, end: 9, label: 'LOC', text: 'Oslo' }] };
+      const task = 'token-classification';
+      const id = await fill(Array.from({ length: 20 }, () => JSON.stringify(row)));
+      const job = (reading: object) => ({
+        ...settings(),
+        training_file: id,
+        prompt: { task, ...reading },
+      });
+      const checked = await ask(
+        { schema: ValidationReport },
+        secret,
+        'POST',
+        '/v1/files/validate',
+        {
+          ...{ file_id: id, task },
+        },
+      );
+      expect(checked.valid).toBe(false);
+      expect(await create(job({ offset_unit: 'byte' }))).toMatchObject({
+        ...{ error: null, prompt: { offset_unit: 'byte' } },
+      });
+      // That was the newest report; again it is not the one for this reading.
+      expect(await fail(422, 'POST', '/v1/fine_tuning/jobs', job({}))).toMatchObject({
+        ...{ code: 'file.invalid', param: 'training_file' },
+      });
     });
 
     it('is made when the file is data for this task, too', async () => {

@@ -10,18 +10,13 @@ import {
   LIMITS,
   PromptSettings,
 } from '@polyprompt/contract';
-import type {
-  Job,
-  JobCheckpoint,
-  Registry,
-  NumberedEvent as StoredEvent,
-} from '@polyprompt/registry';
+import type { Job, JobCheckpoint, NumberedEvent as StoredEvent } from '@polyprompt/registry';
 import { TaskError, taskOf } from '@polyprompt/tasks';
-import type { Caller, Handlers } from '../call.ts';
+import type { Handlers } from '../call.ts';
 import { checkJobFiles, type JobFilesDeps } from '../check/job-files.ts';
+import { checkSettings, parentOf } from '../check/job-settings.ts';
 import type { AppDeps } from '../deps.ts';
 import { eventStream } from '../http/event-stream.ts';
-import { resolvePrompt } from '../prompt-access.ts';
 import { listOf, numberAtEnd, seconds, secondsOrNull } from '../wire.ts';
 
 type Ids =
@@ -64,10 +59,23 @@ export function jobHandlers(
       // What was created once is the answer, whatever has become of its files meanwhile.
       const made = await jobs.made(caller.tenant, request);
       if (made?.sent) return jobObject(made);
+      const hyperparameters = hyperparametersOf(create);
+      const seed = create.seed ?? DEFAULT_SEED;
+      const parent = await parentOf(registry, caller, settings, backbone);
+      checkSettings({ seed, hyperparameters, settings }, backbone, parent);
       const { training_file, validation_file } = create;
-      const wanted = { tenant: caller.tenant, task: settings.task, training_file, validation_file };
-      await checkJobFiles({ files: registry.files, ...checking }, wanted, signal);
-      const from = await pinnedParent(registry, caller, settings);
+      const { task, offset_unit, invalid_tags } = settings;
+      await checkJobFiles(
+        { files: registry.files, ...checking },
+        {
+          tenant: caller.tenant,
+          task,
+          reading: { ...(offset_unit && { offset_unit }), ...(invalid_tags && { invalid_tags }) },
+          training_file,
+          validation_file,
+        },
+        signal,
+      );
       const job = await jobs.create(
         caller.tenant,
         {
@@ -75,11 +83,11 @@ export function jobHandlers(
           trainingFile: training_file,
           validationFile: validation_file ?? null,
           prompt: create.suffix ?? undefined,
-          seed: create.seed ?? DEFAULT_SEED,
+          seed,
           activate: settings.activate ?? null,
           metadata: create.metadata ?? {},
-          hyperparameters: hyperparametersOf(create),
-          settings: from === undefined ? settings : { ...settings, from },
+          hyperparameters,
+          settings: parent ? { ...settings, from: parent.id } : settings,
         },
         request,
       );
@@ -130,31 +138,6 @@ function checkTask(task: PromptSettings['task']): void {
     if (!(error instanceof TaskError)) throw error;
     throw ApiError.unprocessable('invalid_value', `prompt.task: ${error.message}`, 'prompt.task');
   }
-}
-
-/**
- * The id of the version that `prompt.from` means now: an alias may move before the job begins.
- * @throws ApiError `invalid_value` for a version of another task, and as `resolvePrompt`
- */
-async function pinnedParent(
-  registry: Pick<Registry, 'prompts'>,
-  caller: Caller,
-  { from, task }: PromptSettings,
-): Promise<string | undefined> {
-  if (from === undefined) return undefined;
-  const { tenant, name, version, backbone } = await resolvePrompt(
-    registry,
-    caller,
-    from,
-    caller.keyId,
-    'prompt.from',
-  );
-  const { card } = await registry.prompts.version(tenant, name, version);
-  if (card.task !== task) {
-    const message = `prompt.from: ${from} is of the task ${card.task}, the job of ${task}`;
-    throw ApiError.unprocessable('invalid_value', message, 'prompt.from');
-  }
-  return formatPromptId({ backbone, tenant, name, version });
 }
 
 function idempotencyKey(header: string | undefined): string | undefined {

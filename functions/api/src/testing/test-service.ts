@@ -19,6 +19,7 @@ import {
 } from '@polyprompt/registry';
 import { createEngine, type Engine, type EngineOptions } from '@polyprompt/serving';
 import { createStorage, type Queue, type Storage } from '@polyprompt/storage';
+import { traitsOf } from '@polyprompt/tuner/settings';
 import type { Hono } from 'hono';
 import { type Logger, pino } from 'pino';
 import { afterAll } from 'vitest';
@@ -103,6 +104,7 @@ export async function testService(options: TestServiceOptions = {}): Promise<Tes
     id: BACKBONE_ID,
     fingerprint,
     created: 1_700_000_000,
+    traits: traitsOf(opened),
     peft: () => peftBackbone(opened, maxPromptLength(spec)),
   };
   const deps = { registry, engine, backbone, logger, version: '0.0.0', ...options.deps };
