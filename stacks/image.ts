@@ -7,7 +7,8 @@ const KEPT_IMAGES = 5;
 /** Builds a Dockerfile of the project and pushes it; needs Docker with buildx where `sst deploy` runs. */
 export function image(name: string, dockerfile: string, architecture: Architecture) {
   const repository = new aws.ecr.Repository(`${name}Repository`, {
-    forceDelete: $app.removal === 'remove',
+    // Images are made anew from the sources; a stage that is removed would fail over them.
+    forceDelete: true,
     imageScanningConfiguration: { scanOnPush: true },
     encryptionConfigurations: [{ encryptionType: 'AES256' }],
   });
