@@ -1,5 +1,6 @@
 /** PEFT adapters from and to the command line; what is imported predicts what was exported. */
 import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli, jsonLines, makeWorld, QUICK, rows } from './testing/cli.ts';
 
@@ -62,6 +63,26 @@ describe('prompt export and import', () => {
     expect(await predict(back)).toBe(await predict(prompt));
     const again = await cli(['prompt', 'import', out, '--backbone', backbone, '--out', back]);
     expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('--force') });
+  });
+
+  it('need no word about the model where the machine has it', async () => {
+    const home = world.path('home');
+    cpSync(backbone, join(home, 'backbones', 'tiny'), { recursive: true });
+    const inHome = (...args: string[]) => cli(args, { env: { POLYPROMPT_HOME: home } });
+    const [out, back] = [world.path('named'), world.path('named.back')];
+    expect(await inHome('prompt', 'export', prompt, '--out', out)).toMatchObject({ code: 0 });
+    expect(await inHome('prompt', 'import', out, '--out', back)).toMatchObject({ code: 0 });
+    const args = ['predict', '--prompt', back, '--text', 'the rain', 'is soup'];
+    expect((await inHome(...args)).stdout).toBe(await predict(prompt));
+
+    const elsewhere = await cli(['prompt', 'import', out, '--out', world.path('n')]);
+    expect(elsewhere).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('on this machine'),
+    });
+    rmSync(join(out, 'polyprompt.json'));
+    const bare = await inHome('prompt', 'import', out, '--out', world.path('n'));
+    expect(bare).toMatchObject({ code: 2, stderr: expect.stringContaining('does not say which') });
   });
 
   it('take an adapter of others, with labels from a list or a file', async () => {

@@ -1,5 +1,6 @@
 /** What a tuning run has come to. */
 import type { Backbone } from '@polyprompt/backbone';
+import type { PromptCard } from '@polyprompt/prompts';
 import { candidateName, type JobResult } from '@polyprompt/tuning';
 import { commandLine, count, duration, percent, plural } from './format.ts';
 
@@ -60,7 +61,7 @@ export function reportText(result: JobResult, backbone: Backbone, options: Repor
   const own = settings.method === 'full' || options.backbone === undefined;
   const predict = ['predict', '--prompt', out, ...(own ? [] : ['--backbone', options.backbone!])];
   return [
-    ...candidateLines(result),
+    ...candidateLines(card),
     `best dev ${card.training.metric} ${best.metric.toFixed(4)} at step ${best.step}; ` +
       `${plural(steps, 'step')} in ${duration(seconds)} (${count(tokens / seconds)} tokens/s)`,
     `tuned ${count(prompt)} values, ${percent(prompt / all)} of the backbone; with the head ` +
@@ -78,8 +79,8 @@ function thresholdLines({ card: { answering } }: JobResult): string[] {
 }
 
 /** Every candidate with its best score, the published one marked. */
-function candidateLines({ card }: JobResult): string[] {
-  return (card.candidates ?? []).map(({ settings, best, diverged, published }) => {
+export function candidateLines({ candidates }: Pick<PromptCard, 'candidates'>): string[] {
+  return (candidates ?? []).map(({ settings, best, diverged, published }) => {
     const score = diverged || !best ? 'diverged' : best.metric.toFixed(4);
     return `${published ? '*' : ' '} ${candidateName(settings)}  ${score}`;
   });

@@ -30,6 +30,10 @@ describe('polyprompt tune', () => {
     expect(on.stderr).toMatch(/^prefix of 3 for model/);
     const { hash } = JSON.parse(readFileSync(join(first, 'card.json'), 'utf8'));
     expect(JSON.parse(on.stdout).parent).toEqual({ ref: 'first', hash });
+
+    const show = async (dir: string) => (await cli(['prompt', 'show', dir])).stdout;
+    expect((await show(first)).match(/lr=\S+ seed=[12] {2}\d/g)).toHaveLength(4);
+    expect(await show(second)).toContain(`continues  first (card ${hash})`);
   });
 
   it.each([

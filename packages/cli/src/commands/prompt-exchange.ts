@@ -1,25 +1,26 @@
 /** `polyprompt prompt export` and `import`: adapters of Hugging Face PEFT. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { type Backbone, maxPromptLength, openBackbone } from '@polyprompt/backbone';
 import {
   ADAPTER_CONFIG,
   ADAPTER_PICKLE,
   ADAPTER_WEIGHTS,
+  decodeExtras,
   EXTRAS_FILE,
   exportPeft,
   HEAD_FILE,
   importPeft,
   labelsOfFile,
   MODEL_CONFIG,
-  type Prompt,
   peftBackbone,
   readPrompt,
   writePrompt,
 } from '@polyprompt/prompts';
 import { TASK_NAMES, type TaskName } from '@polyprompt/tasks';
 import { Command, Option } from 'commander';
-import { listModels, modelFolder } from '../backbones/folders.ts';
+import { findBackbone, type WantedBackbone } from '../backbones/find.ts';
+import { modelFolder } from '../backbones/folders.ts';
 import { CliError } from '../errors.ts';
 import { count, plural } from '../format.ts';
 
@@ -78,7 +79,10 @@ export function importCommand(): Command {
     .description('Make a prompt of an adapter folder of Hugging Face PEFT.')
     .argument('<dir>', `folder with ${ADAPTER_CONFIG} and ${ADAPTER_WEIGHTS}`)
     .requiredOption('--out <dir>', 'prompt folder to make')
-    .requiredOption('--backbone <dir or name>', 'the model that it was trained on')
+    .option(
+      '--backbone <dir or name>',
+      'the model that it was trained on (default: the one of this machine that the adapter names)',
+    )
     .addOption(FORMAT)
     .addOption(new Option('--task <task>', 'where the adapter does not say it').choices(TASK_NAMES))
     .option(
@@ -98,7 +102,7 @@ Examples:
         dir: string,
         options: {
           readonly out: string;
-          readonly backbone: string;
+          readonly backbone?: string;
           readonly task?: TaskName;
           readonly labels?: string;
           readonly force?: boolean;
@@ -106,8 +110,9 @@ Examples:
       ) => {
         const { out, task, labels, force = false } = options;
         assertFree(out, force);
-        const backbone = openBackbone(modelFolder(options.backbone));
-        const { prompt, details, notes } = importPeft(adapterFiles(dir), {
+        const files = adapterFiles(dir);
+        const backbone = await backboneOf(backboneOfAdapter(files, dir), dir, options.backbone);
+        const { prompt, details, notes } = importPeft(files, {
           source: dir,
           backbone: await peftBackbone(backbone, maxPromptLength(backbone.spec)),
           task,
@@ -150,21 +155,26 @@ function labelsOf(text: string): string[] {
   return text.split(',').map((label) => label.trim());
 }
 
+/** @param dir the folder that says what it was trained on */
 async function backboneOf(
-  prompt: Prompt,
+  wanted: WantedBackbone | undefined,
   dir: string,
   given: string | undefined,
 ): Promise<Backbone> {
   if (given !== undefined) return openBackbone(modelFolder(given));
-  for (const folder of listModels()) {
-    if (basename(folder) !== prompt.backboneName) continue;
-    const backbone = openBackbone(folder);
-    if ((await backbone.fingerprint()) === prompt.backbone) return backbone;
-  }
+  if (wanted !== undefined) return findBackbone(dir, wanted);
   throw new CliError(
     'backbone_needed',
-    `${dir} was trained on backbone "${prompt.backboneName}" (${prompt.backbone}), which is not on this machine; give its folder with --backbone DIR`,
+    `${dir} does not say which model it was trained on (it has no ${EXTRAS_FILE}); give its folder with --backbone DIR`,
   );
+}
+
+/** What an adapter that was exported by polyprompt says of its model. */
+function backboneOfAdapter(files: Readonly<Record<string, Uint8Array>>, dir: string) {
+  const bytes = files[EXTRAS_FILE];
+  if (bytes === undefined) return undefined;
+  const { name, fingerprint } = decodeExtras(bytes, join(dir, EXTRAS_FILE)).backbone;
+  return { backboneName: name, backbone: fingerprint };
 }
 
 /** The name on the hub of a model that was pulled. */

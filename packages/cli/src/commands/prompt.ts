@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { CliError } from '../errors.ts';
 import { bytes, count, duration, plural } from '../format.ts';
 import { facts, table } from '../table.ts';
+import { candidateLines } from '../tune-report.ts';
 import { exportCommand, importCommand } from './prompt-exchange.ts';
 
 export function promptCommand(): Command {
@@ -43,6 +44,7 @@ function verifyAll(dirs: readonly string[]): void {
 function summary(dir: string): string {
   const { prompt, card } = readPrompt(dir);
   const { training } = prompt;
+  const { lineage, answering } = card;
   const length = promptLength(prompt);
   const about = facts([
     ['task', prompt.task],
@@ -59,8 +61,15 @@ function summary(dir: string): string {
     ],
     ['examples', `${count(training.examples.train)} train, ${count(training.examples.dev)} dev`],
     ['data', card.data.map(({ role, name }) => `${role} ${name}`).join(', ')],
+    ...(lineage.parent
+      ? [['continues', `${lineage.parent.ref} (card ${lineage.parent.hash})`] as const]
+      : []),
+    ...(answering
+      ? [['no answer', `by a threshold of ${answering.nullThreshold.toFixed(3)}`] as const]
+      : []),
     ['created', card.created],
     ['hash', card.prompt.hash],
+    ...candidateLines(card).map((line, i) => [i === 0 ? 'candidates' : '', line] as const),
   ]);
   const { dev } = card.metrics;
   if (dev === undefined) return about;
