@@ -45,9 +45,9 @@ if (!data || folders.length === 0) {
 }
 const out = values.out ?? mkdtempSync(join(tmpdir(), 'polyprompt-backbones-'));
 const limits = {
+  ...(values.epochs ? { epochs: Number(values.epochs) } : {}),
   ...(values.examples ? { examples: Number(values.examples) } : {}),
   ...(values['dev-examples'] ? { devExamples: Number(values['dev-examples']) } : {}),
-  ...(values.epochs ? { epochs: Number(values.epochs) } : {}),
 };
 const testExamples = values['test-examples'] ? Number(values['test-examples']) : null;
 const mean = (scores: readonly number[]) => scores.reduce((a, b) => a + b, 0) / scores.length;
