@@ -71,13 +71,18 @@ export async function startCluster(): Promise<Cluster> {
     await step('ceph', 'osd', 'new', osd);
     await step('ceph-osd', '-i', '0', '--mkfs', '--osd-uuid', osd);
     daemon('ceph-osd', '-i', '0');
+    // What asks for the daemon's objects before it is up can wait for ever.
+    await until('its object daemon is up', async () => {
+      const { stdout } = await step('ceph', 'osd', 'dump', '--format', 'json');
+      return (JSON.parse(stdout) as { osds: { up: number }[] }).osds[0]?.up === 1;
+    });
     const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
     const user = ['user', 'create', '--uid', 'test', '--display-name', 'test'];
     const keys = ['--access-key', 'test', '--secret', 'test'];
     await step('radosgw-admin', '--name', 'client.rgw', ...user, ...keys);
     daemon('radosgw', '--name', 'client.rgw');
     const endpoint = `http://127.0.0.1:${gateway}`;
-    await answers(endpoint);
+    await until(`it answers at ${endpoint}`, async () => (await fetch(endpoint)).ok);
     return { endpoint, credentials, stop };
   } catch (error) {
     await stop();
@@ -114,14 +119,14 @@ rgw frontends = beast endpoint=127.0.0.1:${at.gateway} tcp_nodelay=1
 `;
 }
 
-async function answers(endpoint: string): Promise<void> {
-  const until = performance.now() + START_MS;
-  while (performance.now() < until) {
-    const response = await fetch(endpoint).catch(() => undefined);
-    if (response?.ok) return;
+/** Asks again and again; a question that fails is one that is answered with no. */
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + START_MS;
+  while (performance.now() < end) {
+    if (await isSo().catch(() => false)) return;
     await sleep(200);
   }
-  throw new Error(`radosgw does not answer at ${endpoint} after ${START_MS / 1000} s`);
+  throw new Error(`radosgw was given ${START_MS / 1000} s until ${what}`);
 }
 
 async function freePort(): Promise<number> {
