@@ -19,6 +19,12 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     to: '',
     caughtBy: 'a message that is received too often becomes a dead letter',
   },
+  'dead letters that are not encrypted': {
+    file: 'queues.ts',
+    from: 'messageRetentionSeconds: 14 * DAY, sqsManagedSseEnabled: true',
+    to: 'messageRetentionSeconds: 14 * DAY',
+    caughtBy: 'a message that is received too often becomes a dead letter',
+  },
   'the dead letters go to another queue': {
     file: 'queues.ts',
     from: 'queue: dead.arn',
@@ -91,6 +97,18 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     to: '',
     caughtBy: 'a job has one GPU, an end, and another attempt only if its machine was lost',
   },
+  'a job that hangs is paid for until somebody notices': {
+    file: 'tuner.ts',
+    from: 'timeout: { attemptDurationSeconds: settings.tuner.maxHours * HOUR },',
+    to: '',
+    caughtBy: 'a job has one GPU, an end, and another attempt only if its machine was lost',
+  },
+  'a lost machine loses its job': {
+    file: 'tuner.ts',
+    from: 'attempts: 5,',
+    to: 'attempts: 1,',
+    caughtBy: 'a job has one GPU, an end, and another attempt only if its machine was lost',
+  },
   'containers do not hear of the end of their machine': {
     file: 'tuner.ts',
     from: 'ECS_ENABLE_SPOT_INSTANCE_DRAINING=true\n',
@@ -125,6 +143,12 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     file: 'storage.ts',
     from: 'cors: false,',
     to: '',
+    caughtBy: 'the bucket is private, encrypted, versioned and closed to other sites',
+  },
+  'a bucket without encryption': {
+    file: 'storage.ts',
+    from: "sseAlgorithm: 'AES256'",
+    to: "sseAlgorithm: 'none'",
     caughtBy: 'the bucket is private, encrypted, versioned and closed to other sites',
   },
   'nothing can be undone': {
@@ -176,6 +200,12 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     from: 'alarmActions: [topic.arn],',
     to: '',
     caughtBy: 'alarms watch the right things and reach somebody',
+  },
+  'failed jobs are no dead letters': {
+    file: 'failed-jobs.ts',
+    from: "new aws.cloudwatch.EventTarget('JobFailedToDead', { rule: rule.name, arn: jobs.dead.arn });",
+    to: '',
+    caughtBy: 'a job that Batch gives up is told to its owner and to the operator',
   },
   'failed jobs are told to nobody': {
     file: 'failed-jobs.ts',
@@ -239,6 +269,13 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     from: "new aws.cloudwatch.EventTarget('HourlySweep', { rule: rule.name, arn: fn.arn });",
     to: '',
     caughtBy: 'what sweeps may do that and no more, every hour',
+  },
+  'a service that does not grow': {
+    stage: 'steady',
+    file: 'api-service.ts',
+    from: 'cpuUtilization: CPU_PERCENT,',
+    to: 'cpuUtilization: false,',
+    caughtBy: 'the service is reached over TLS alone, scales, and has no way in',
   },
   'a load balancer open on every port': {
     stage: 'steady',
