@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DEVICE_CHOICES, type DeviceChoice } from '@polyprompt/backbone';
+import { OFFSET_UNITS, type OffsetUnit } from '@polyprompt/tasks';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 /** A whole number of at least `least`. */
@@ -45,6 +46,25 @@ export function withDevice(command: Command): Command {
       new Option('--device <device>', 'where to compute').choices(DEVICE_CHOICES).default('auto'),
     )
     .option('--threads <n>', 'CPU threads (default: all cores)', whole(1));
+}
+
+export interface ReadingOptions {
+  readonly offsetUnit?: OffsetUnit;
+  readonly invalidTags?: 'fix' | 'refuse';
+}
+
+/** How labelled data is read where it says nothing itself. */
+export function withReading(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--offset-unit <unit>', 'what offsets in the data count').choices(OFFSET_UNITS),
+    )
+    .addOption(
+      new Option('--invalid-tags <what>', 'tags that cannot follow each other').choices([
+        'fix',
+        'refuse',
+      ]),
+    );
 }
 
 export interface LimitOptions {

@@ -92,6 +92,17 @@ describe('files', () => {
     expect(await done('files', 'validate', ids[0]!)).toMatch(/^examples +64$/m);
     const message = /bad\.jsonl, line 9: error: .*\[missing_label\]\n.*1 error in all/;
     await refused(1, message, 'files', 'validate', bad);
+    const tagged = (offset: number) => {
+      const row = { text: '🙂 Oslo', entities: [{ start: offset, end: offset + 4, label: 'LOC' }] };
+      return world.file(`tagged-${offset}.jsonl`, jsonLines(Array(20).fill(row)));
+    };
+    const check = ['files', 'validate', '--task', 'token-classification'];
+    expect(await done(...check, tagged(2))).toMatch(/^valid +yes$/m);
+    await refused(1, /not in the text/, ...check, tagged(3));
+    expect(await done(...check, tagged(3), '--offset-unit', 'utf16')).toMatch(/^valid +yes$/m);
+    const tags = world.file('train.conll', 'the O\nrain B-SKY\n\nthe O\nsnow I-SKY\n\n'.repeat(9));
+    expect(await done(...check, tags)).toMatch(/^warnings +9$/m);
+    await refused(1, /line 5: error/, ...check, tags, '--invalid-tags', 'refuse');
   });
 
   it('come back as they were, and not over another file', async () => {
@@ -131,6 +142,30 @@ describe('jobs', () => {
       'succeeded',
       'ft:tiny:default:weather:1',
     ]);
+  });
+
+  it('try candidates, and are refused before they begin', async () => {
+    const data = [...create, '--train', train, '--dev', dev, '--epochs', '2'];
+    const lists = ['--candidates', 'batch-size=4,8;lr=1e-6,5e-2', '--follow', '--json'];
+    const lines = (await done(...data, ...lists)).trim().split('\n');
+    const [job, ...events] = lines.map((line) => JSON.parse(line)).reverse();
+    expect(job).toMatchObject({
+      status: 'succeeded',
+      prompt: { candidates: { learning_rate: [1e-6, 5e-2], batch_size: [4, 8] } },
+    });
+    const told = events.map(({ message }) => message as string);
+    expect(told).toContainEqual(expect.stringMatching(/^The best of 4 candidates is lr=0\.05 /));
+    const followed = await cli(['jobs', 'follow', job.id], { env });
+    expect(followed.stderr).toMatch(/^Step \d+ of lr=0\.05 batch-size=4: validation loss/m);
+    await refused(2, /"rate" is none of lr, seed/, ...data, '--candidates', 'rate=1');
+    await refused(
+      1,
+      /candidate seed=1 warmup=3: warmup is 3/,
+      ...data,
+      '--candidates',
+      'seed=1;warmup=3',
+    );
+    await refused(1, /known are default, tu2022-xnli/, ...data, '--recipe', 'magic');
   });
 
   it('are paused, resumed, left alone and cancelled', async () => {

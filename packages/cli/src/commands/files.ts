@@ -4,6 +4,7 @@ import { type DatasetIssue, showIssue, TASK_NAMES } from '@polyprompt/tasks';
 import { Command, Option } from 'commander';
 import { CliError } from '../errors.ts';
 import { bytes, count, moment, plural } from '../format.ts';
+import { type ReadingOptions, withReading } from '../options.ts';
 import type { Service } from '../remote/client.ts';
 import {
   type Column,
@@ -82,8 +83,12 @@ export function filesCommand(): Command {
     .addCommand(remove);
 }
 
+interface ValidateOptions extends RemoteOptions, ReadingOptions {
+  readonly task: string;
+}
+
 function validateCommand(): Command {
-  return remoteCommand(
+  const command = remoteCommand(
     'validate',
     'Check data for a task without training; exit code 1 if it has errors. A local file is not kept.',
     ['files validate train.jsonl', 'files validate file-abc --json'],
@@ -93,27 +98,36 @@ function validateCommand(): Command {
       new Option('--task <task>', 'what it is for')
         .choices(TASK_NAMES)
         .default('text-classification'),
-    )
-    .action((file: string, options: RemoteOptions & { readonly task: string }) =>
-      withService(options, async (service) => {
-        const report = await validate(service, file, options.task);
-        print(report, options, () => reportText(report));
-        if (report.valid) return;
-        const lines = report.issues
-          .filter(({ severity }) => severity === 'error')
-          .slice(0, SHOWN_ISSUES - 1)
-          .map((issue) => showIssue(issue as DatasetIssue, file));
-        const total = `${file}: ${plural(report.errors, 'error')} in all`;
-        throw new CliError('invalid_data', [...lines, total].join('\n'));
-      }),
     );
+  return withReading(command).action((file: string, options: ValidateOptions) =>
+    withService(options, async (service) => {
+      const report = await validate(service, file, options);
+      print(report, options, () => reportText(report));
+      if (report.valid) return;
+      const lines = report.issues
+        .filter(({ severity }) => severity === 'error')
+        .slice(0, SHOWN_ISSUES - 1)
+        .map((issue) => showIssue(issue as DatasetIssue, file));
+      const total = `${file}: ${plural(report.errors, 'error')} in all`;
+      throw new CliError('invalid_data', [...lines, total].join('\n'));
+    }),
+  );
 }
 
-async function validate(service: Service, file: string, task: string): Promise<ValidationReport> {
+async function validate(
+  service: Service,
+  file: string,
+  { task, offsetUnit, invalidTags }: ValidateOptions,
+): Promise<ValidationReport> {
   const { diskFile, isFileId } = await import('../remote/upload.ts');
-  if (isFileId(file)) return service.call('validateFile', { json: { file_id: file, task } });
+  const fields = {
+    task,
+    ...(offsetUnit && { offset_unit: offsetUnit }),
+    ...(invalidTags && { invalid_tags: invalidTags }),
+  };
+  if (isFileId(file)) return service.call('validateFile', { json: { file_id: file, ...fields } });
   const body = new FormData();
-  body.set('task', task);
+  for (const [name, value] of Object.entries(fields)) body.set(name, value);
   body.set('file', await diskFile(file));
   return service.call('validateFile', { body });
 }

@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { FineTuningJob, JobCreate } from '@polyprompt/contract';
 import { TASK_NAMES } from '@polyprompt/tasks';
-import { METHODS } from '@polyprompt/tuning';
+import { METHODS, parseCandidateLists } from '@polyprompt/tuning';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CliError } from '../errors.ts';
 import { commandLine, count, moment } from '../format.ts';
 import { catchInterrupts } from '../interrupts.ts';
-import { decimal, whole } from '../options.ts';
+import { decimal, type ReadingOptions, whole, withReading } from '../options.ts';
 import { showProgress } from '../progress.ts';
 import type { Service } from '../remote/client.ts';
 import {
@@ -28,7 +28,7 @@ interface FollowOptions extends RemoteOptions {
   readonly quiet?: boolean;
 }
 
-interface CreateOptions extends FollowOptions {
+interface CreateOptions extends FollowOptions, ReadingOptions {
   readonly train: string;
   readonly dev?: string;
   readonly name?: string;
@@ -38,6 +38,7 @@ interface CreateOptions extends FollowOptions {
   readonly method?: string;
   readonly length?: number;
   readonly lr?: number;
+  readonly candidates?: string;
   readonly dropout?: number;
   readonly epochs?: number;
   readonly batchSize?: number;
@@ -115,8 +116,9 @@ function changeCommand(verb: 'cancel' | 'pause' | 'resume', description: string)
 function createCommand(): Command {
   // A whole model is nothing that a service could swap.
   const methods = METHODS.filter((method) => method !== 'full');
-  return remoteCommand('create', 'Train a version of a prompt.', [
+  const command = remoteCommand('create', 'Train a version of a prompt.', [
     'jobs create --train train.jsonl --dev dev.jsonl --name topics --follow',
+    'jobs create --train train.jsonl --name topics --candidates "lr=2e-3,5e-3;seed=1,2"',
     'jobs create --train file-abc --name topics --epochs 10 --activate production',
   ])
     .requiredOption('--train <file>', 'labelled examples: a local file, or the id of one there')
@@ -138,13 +140,17 @@ function createCommand(): Command {
     .option('--seed <n>', 'the same seed and data give the same prompt', whole(0))
     .option('--patience <n>', 'stop after so many evaluations without gain; 0: never', whole(0))
     .option('--languages <tag...>', 'train on examples of these languages alone')
+    .option(
+      '--candidates <lists>',
+      'train every combination side by side and keep the best: "lr=1e-3,5e-3;seed=1,2"',
+    )
     .option('--activate <alias>', 'alias to move to the new version')
     .option('--metadata <key=value>', 'a tag of yours; may be repeated', tag)
     .option('--follow', 'show the progress until the job ends')
-    .option('--quiet', 'no progress')
-    .action((options: CreateOptions) =>
-      withService(options, (service) => createJob(service, options)),
-    );
+    .option('--quiet', 'no progress');
+  return withReading(command).action((options: CreateOptions) =>
+    withService(options, (service) => createJob(service, options)),
+  );
 }
 
 async function createJob(service: Service, options: CreateOptions): Promise<void> {
@@ -182,8 +188,18 @@ async function jobBody(service: Service, options: CreateOptions): Promise<JobCre
       ...{ task, method, length, recipe, dropout, languages, activate },
       learning_rate: options.lr,
       early_stopping: options.patience,
+      offset_unit: options.offsetUnit,
+      invalid_tags: options.invalidTags,
+      candidates: options.candidates && candidateLists(options.candidates),
     } as JobCreate['prompt'],
   };
+}
+
+/** The lists in the words of the wire. @throws TuningError `bad_setting` for what is no lists */
+function candidateLists(text: string): Record<string, readonly (string | number)[] | undefined> {
+  const wireName = (key: string) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const lists = Object.entries(parseCandidateLists(text));
+  return Object.fromEntries(lists.map(([key, values]) => [wireName(key), values]));
 }
 
 /** The id of a file at the service, which a local one is uploaded for. */

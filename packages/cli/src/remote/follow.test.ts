@@ -61,6 +61,7 @@ it('draws numbers where there is a bar, and says the rest in words', () => {
     event(1),
     metrics(2, { step: 1, total_steps: 9, train_loss: 0.5, eta_seconds: 3 }),
     metrics(3, { step: 4, valid_loss: 0.4, f1_macro: 0.9, full_valid_loss: 0.4, best: true }),
+    metrics(4, { candidate: 'seed=2', step: 4, valid_loss: 0.5, f1_macro: 0.8, best: false }),
   ];
   const drawn = (hasBar: boolean) => {
     const calls: unknown[] = [];
@@ -72,11 +73,12 @@ it('draws numbers where there is a bar, and says the rest in words', () => {
     events.forEach(drawEvents(progress, hasBar));
     return calls;
   };
-  expect(drawn(false)).toEqual(['event 1', 'event 3']);
+  expect(drawn(false)).toEqual(['event 1', 'event 3', 'event 4']);
   expect(drawn(true)).toEqual([
     'event 1',
     { type: 'started', step: 0, totalSteps: 9 },
     expect.objectContaining({ type: 'step', step: 1, totalSteps: 9, loss: 0.5, etaSeconds: 3 }),
     { type: 'evaluated', step: 4, loss: 0.4, metric: 0.9, metricName: 'f1_macro', best: true },
+    expect.objectContaining({ candidate: 'seed=2', metric: 0.8, metricName: 'f1_macro' }),
   ]);
 });

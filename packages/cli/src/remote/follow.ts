@@ -76,12 +76,13 @@ export function drawEvents(progress: Progress, hasBar: boolean): (event: JobEven
 }
 
 /** Numbers of an evaluation that OpenAI's clients know; the one beside them is the task's metric. */
-const COMMON = /^(step|best|train_loss|valid_loss|full_valid_.*|.*mean_token_accuracy)$/;
+const COMMON = /^(candidate|step|best|train_loss|valid_loss|full_valid_.*|.*mean_token_accuracy)$/;
 
 function asTuningEvent({ type, data = {} }: JobEvent): TuningEvent | undefined {
   if (type !== 'metrics') return undefined;
   const number = (name: string) => (typeof data[name] === 'number' ? data[name] : Number.NaN);
   const step = number('step');
+  const among = typeof data.candidate === 'string' ? { candidate: data.candidate } : {};
   if ('total_steps' in data) {
     return {
       type: 'step',
@@ -93,10 +94,11 @@ function asTuningEvent({ type, data = {} }: JobEvent): TuningEvent | undefined {
       gradientNorm: number('gradient_norm'),
       tokensPerSecond: number('tokens_per_second'),
       etaSeconds: number('eta_seconds'),
+      ...among,
     };
   }
   const metricName = Object.keys(data).find((name) => !COMMON.test(name));
   if (metricName === undefined) return undefined;
   const [loss, metric] = [number('valid_loss'), number(metricName)];
-  return { type: 'evaluated', step, loss, metric, metricName, best: data.best === true };
+  return { type: 'evaluated', step, loss, metric, metricName, best: data.best === true, ...among };
 }
