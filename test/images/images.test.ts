@@ -152,6 +152,12 @@ describe('check-cuda.sh', () => {
     );
   });
 
+  it('leaves the driver to the host', () => {
+    const needed = [...NEEDED, 'libcuda.so.1', 'libnvidia-ml.so.1'];
+    expect(check(needed, NEEDED)).toBe('CUDA libraries found: libcublasLt.so.12 libcudnn.so.9\n');
+    expect(check(['libcuda.so.1'], NEEDED)).toContain('names no CUDA libraries');
+  });
+
   it('fails on another major version, saying what is needed', () => {
     expect(check(NEEDED, ['libcudnn.so.9', 'libcublasLt.so.13'])).toMatch(
       /lacks libcublasLt.so.12, which provider.so needs; build with another .*CUDA_IMAGE/,
