@@ -37,7 +37,7 @@ describe('readJobSettings', () => {
       training_file: 'file-abc',
       hyperparameters: { n_epochs: 3, batch_size: 4 },
       prompt: {
-        task: 'text-classification',
+        task: 'token-classification',
         method: 'soft',
         length: 5,
         reparameterise: 64,
@@ -58,7 +58,7 @@ describe('readJobSettings', () => {
       settings: create.prompt ?? {},
     });
     expect(asked.settings).toEqual({
-      task: 'text-classification',
+      task: 'token-classification',
       method: 'soft',
       length: 5,
       reparameterise: 64,

@@ -20,6 +20,12 @@ describe('resolveSettings', () => {
     expect(settings).toMatchObject({ task, recipe: 'default', method: 'prefix', length: 16 });
   });
 
+  it('lets a decoder read no token that has seen nothing', () => {
+    const decoder = { ...backbone, family: 'xglm' as const };
+    expect(() => resolveSettings({ task, pooling: 'first' }, decoder)).toThrow('use "last"');
+    expect(resolveSettings({ task, pooling: 'first' }, backbone).pooling).toBe('first');
+  });
+
   it('lets given values win over the recipe', () => {
     const settings = resolveSettings({ task, recipe: 'tu2022-xnli', batchSize: 8 }, backbone);
     expect(settings).toMatchObject({
@@ -68,6 +74,8 @@ describe('resolveSettings', () => {
     [{ method: 'head', reparameterise: 8 }, 'reparameterise'],
     [{ pooling: 'pooler' }, 'pooling'],
     [{ verbalizer: { a: 'rain' } }, 'verbalizer'],
+    [{ offsetUnit: 'utf16' }, 'offsetUnit'],
+    [{ task: 'question-answering', invalidTags: 'refuse' }, 'invalidTags'],
   ])('says of %j which setting is at fault', (more, setting) => {
     const bare = { ...backbone, hasPooler: false };
     expect(() => resolveSettings({ task, ...more }, bare)).toThrow(

@@ -142,7 +142,21 @@ function outOfRange({ issues }: z.ZodError, values: Readonly<Record<string, unkn
 }
 
 /** Settings that are each sound and together are not. */
-function requireSense({ task, method, reparameterise, verbalizer }: TuningSettings): void {
+function requireSense(settings: TuningSettings): void {
+  const { task, method, reparameterise, verbalizer } = settings;
+  if (task !== 'token-classification') {
+    for (const [name, plain] of [
+      ['offsetUnit', 'codepoint'],
+      ['invalidTags', 'fix'],
+    ] as const) {
+      if (settings[name] === plain) continue;
+      refuseSetting(
+        name,
+        `${name} "${settings[name]}" is about entities and tags, of which data for ${task} has ` +
+          'none; leave it out',
+      );
+    }
+  }
   const prompted = method === 'prefix' || method === 'soft';
   if (reparameterise > 0 && !prompted) {
     refuseSetting(
@@ -167,9 +181,16 @@ function requireSense({ task, method, reparameterise, verbalizer }: TuningSettin
 
 /** Settings that this backbone cannot do. */
 function requireAbility(
-  { pooling, verbalizer, recipe }: TuningSettings,
-  { name, hasPooler, predictsWords }: BackboneTraits,
+  { task, pooling, verbalizer, recipe }: TuningSettings,
+  { name, family, hasPooler, predictsWords }: BackboneTraits,
 ): void {
+  if (task === 'text-classification' && pooling === 'first' && family === 'xglm') {
+    refuseSetting(
+      'pooling',
+      `pooling "first" reads a token that in a decoder, as backbone ${name} is, has seen nothing of ` +
+        'the text; use "last" or "mean"',
+    );
+  }
   if (pooling === 'pooler' && !hasPooler) {
     refuseSetting(
       'pooling',

@@ -14,7 +14,7 @@ export const jobRoutes = {
     tag: 'Tuning jobs',
     summary: 'Train a version of a prompt',
     description:
-      'Safe to repeat: with an Idempotency-Key, and for a short while also without one if the body is the same.',
+      'Settings that could not be trained, whatever the data, are refused here. Safe to repeat: with an Idempotency-Key, and for a short while also without one if the body is the same.',
     scope: 'tune',
     family: 'openai',
     headers: ['Idempotency-Key'],
