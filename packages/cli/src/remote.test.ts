@@ -2,7 +2,10 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { openBackbone } from '@polyprompt/backbone';
 import type { FineTuningJob } from '@polyprompt/contract';
+import { writePrompt } from '@polyprompt/prompts';
+import { EMPTY_DETAILS, type TinyPromptOptions, tinyPrompt } from '@polyprompt/prompts/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cli, type Finished, finished, jsonLines, makeWorld, rows, start } from './testing/cli.ts';
 
@@ -233,6 +236,63 @@ describe('prompts', () => {
       version: 'ft:tiny:default:weather:1',
       answers: [[{ label: 'weather', score: expect.any(Number) }]],
     });
+  });
+
+  it('of other tasks take their options, and answer by their own threshold of "no answer"', async () => {
+    const opened = openBackbone(backbone);
+    const fingerprint = await opened.fingerprint();
+    const bring = async (name: string, options: Omit<TinyPromptOptions, 'backboneName'>) => {
+      const prompt = tinyPrompt(opened.spec, fingerprint, { ...options, backboneName: 'tiny' });
+      writePrompt(world.path(name), prompt, EMPTY_DETAILS);
+      execFileSync('tar', ['-cf', world.path(`${name}.tar`), '-C', world.path(), name]);
+      await done('prompts', 'import', world.path(`${name}.tar`));
+    };
+    const answering = { nullThreshold: -1000 };
+    const labels = ['start', 'end'];
+    await bring('x-qa', { seed: 3, task: 'question-answering', labels, answering });
+    const ask = async (...more: string[]) => {
+      const args = ['infer', 'x-qa', '--question', 'the rain', '--context', 'the snow is bread'];
+      return JSON.parse(await done(...args, ...more));
+    };
+    expect((await ask()).answer).not.toBe('');
+    expect(await ask('--handle-impossible')).toMatchObject({ answer: '', start: 0, end: 0 });
+    expect((await ask('--null-threshold', '1000')).answer).not.toBe('');
+    expect(
+      (await ask('--top-k', '2', '--max-answer-tokens', '1', '--stride', '3')).answers,
+    ).toHaveLength(2);
+    await refused(
+      1,
+      /doc_stride is 500/,
+      'infer',
+      'x-qa',
+      '--question',
+      'a',
+      '--context',
+      'b',
+      '--stride',
+      '500',
+    );
+
+    await bring('x-tagger', { seed: 2, task: 'token-classification', labels: ['B-X', 'B-Y', 'O'] });
+    const groups = async (...more: string[]) => {
+      const args = [
+        'infer',
+        'x-tagger',
+        '--text',
+        'the rain is a soup cake',
+        '--aggregation',
+        'none',
+      ];
+      const { entities } = JSON.parse(await done(...args, ...more)) as {
+        entities: { entity_group: string }[];
+      };
+      return new Set(entities.map(({ entity_group }) => entity_group));
+    };
+    const all = await groups('--ignore-labels', 'none');
+    const [first] = all;
+    expect(await groups('--ignore-labels', first!)).toEqual(
+      new Set([...all].filter((each) => each !== first)),
+    );
   });
 
   it('are imported, swapped, split and rolled back', async () => {

@@ -116,7 +116,10 @@ export const ERRORS = {
   },
   internal: { status: 500, example: 'internal error; report it with the request id' },
   not_ready: { status: 503, example: 'the backbone is still loading' },
-  deadline: { status: 504, example: 'no answer within 10000 ms; send fewer texts per request' },
+  deadline: {
+    status: 504,
+    example: 'no answer within 10000 ms; send fewer or shorter texts per request',
+  },
 } as const satisfies Record<string, { status: number; example: string; param?: string }>;
 
 export type ErrorCode = keyof typeof ERRORS;
@@ -196,7 +199,7 @@ export class ApiError extends Error {
   }
 
   static deadline(limitMs: number): ApiError {
-    const message = `no answer within ${limitMs} ms; send fewer texts per request, or try again`;
+    const message = `no answer within ${limitMs} ms; send fewer or shorter texts per request, or try again`;
     return new ApiError('deadline', 504, message);
   }
 }

@@ -25,7 +25,7 @@ export function openScope(
   if (caller?.aborted) leave();
   caller?.addEventListener('abort', leave);
   const stopTimer = clock.after(deadlineMs, () => {
-    const message = `no answer within ${deadlineMs} ms; send fewer texts per request, or try again`;
+    const message = `no answer within ${deadlineMs} ms; send fewer or shorter texts per request, or try again`;
     controller.abort(new ServingError('deadline_exceeded', message));
   });
   return {

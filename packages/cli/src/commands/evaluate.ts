@@ -61,7 +61,11 @@ export function evaluateCommand(): Command {
     .option('--language <tag...>', 'of rows that name none: one for all files, or one for each')
     .option('--stride <n>', 'tokens that the windows of a long text share', whole(0))
     .option('--max-answer-tokens <n>', 'longest answer to a question (default: 30)', whole(1))
-    .option('--null-threshold <n>', 'how much surer than of an answer "none" must be', signed)
+    .option(
+      '--null-threshold <n>',
+      'how much surer than of an answer "none" must be (default: the prompt\'s own)',
+      signed,
+    )
     .addOption(
       new Option('--offset-unit <unit>', 'what offsets in the data count').choices(OFFSET_UNITS),
     )

@@ -1,19 +1,13 @@
 /** `polyprompt infer`: what `predict` does, at a service. */
-import { AGGREGATIONS, type Aggregation, OFFSET_UNITS, type OffsetUnit } from '@polyprompt/tasks';
+import { AGGREGATIONS, OFFSET_UNITS } from '@polyprompt/tasks';
 import { type Command, Option } from 'commander';
 import { CliError } from '../errors.ts';
-import { whole } from '../options.ts';
+import { signed, whole } from '../options.ts';
 import type { Service } from '../remote/client.ts';
 import { type RemoteOptions, remoteCommand, withService } from '../remote/command.ts';
+import type { TaskOptions } from '../tasks/view.ts';
 
-interface Options extends RemoteOptions {
-  readonly text?: readonly string[];
-  readonly question?: readonly string[];
-  readonly context?: readonly string[];
-  readonly textPair?: readonly string[];
-  readonly topK?: number;
-  readonly aggregation?: Aggregation;
-  readonly offsetUnit?: OffsetUnit;
+interface Options extends RemoteOptions, Omit<TaskOptions, 'maxTokens'> {
   readonly truncate?: boolean;
   readonly splitKey?: string;
 }
@@ -24,6 +18,7 @@ export function inferCommand(): Command {
     'infer topics@3 --text "Il pleut." --top-k 1 --json',
     'infer names --text "Klara wohnt in Köln." --offset-unit utf16',
     'infer qa --question "Who wrote it?" --context "Ann wrote it. Bob read it."',
+    'infer qa --question "Who burnt it?" --context "Ann wrote it." --handle-impossible',
   ])
     .argument('<prompt>', 'name (its production alias), name@alias, name@version, or an ft: id')
     .option('--text <text...>', 'texts to classify or to tag')
@@ -36,7 +31,16 @@ export function inferCommand(): Command {
       whole(1),
     )
     .addOption(new Option('--aggregation <how>', 'how words become entities').choices(AGGREGATIONS))
+    .option('--ignore-labels <label...>', 'labels to leave out of the entities (default: O)')
+    .option('--stride <n>', 'tokens that the windows of a long text share', whole(0))
     .addOption(new Option('--offset-unit <unit>', 'what offsets count').choices(OFFSET_UNITS))
+    .option('--max-answer-tokens <n>', 'longest answer to a question (default: 30)', whole(1))
+    .option('--handle-impossible', 'answer "" where the context does not hold the answer')
+    .option(
+      '--null-threshold <n>',
+      "how much surer than of an answer that takes; a log ratio (default: the prompt's own)",
+      signed,
+    )
     .option('--truncate', 'cut longer texts instead of refusing them')
     .option('--split-key <key>', 'stay on one version of an alias that splits its traffic')
     .addHelpText(
@@ -85,18 +89,14 @@ async function infer(
   service: Service,
   model: string,
   inputs: readonly Input[],
-  { topK, aggregation, offsetUnit, truncate, splitKey, json }: Options,
+  options: Options,
 ): Promise<void> {
+  const { splitKey, json } = options;
   const response = await service.request('infer', {
     params: { model },
     json: {
       inputs,
-      parameters: {
-        top_k: topK,
-        truncate,
-        aggregation_strategy: aggregation,
-        offset_unit: offsetUnit,
-      },
+      parameters: parametersOf(options),
     },
     ...(splitKey !== undefined && { headers: { 'x-split-key': splitKey } }),
   });
@@ -119,6 +119,24 @@ async function infer(
     );
   });
   if (process.stderr.isTTY) console.error(`answered by ${version}`);
+}
+
+/** Every task reads its own of them. */
+function parametersOf(options: Options): object {
+  const { nullThreshold, handleImpossible, stride } = options;
+  return {
+    top_k: options.topK,
+    truncate: options.truncate,
+    aggregation_strategy: options.aggregation,
+    ignore_labels: options.ignoreLabels,
+    stride,
+    doc_stride: stride,
+    offset_unit: options.offsetUnit,
+    max_answer_len: options.maxAnswerTokens,
+    // A threshold means nothing where every question has an answer.
+    handle_impossible_answer: nullThreshold === undefined ? handleImpossible : true,
+    null_threshold: nullThreshold,
+  };
 }
 
 /** A context is too long to be repeated beside each answer. */

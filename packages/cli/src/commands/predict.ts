@@ -54,7 +54,7 @@ export function predictCommand(): Command {
     .option('--handle-impossible', 'answer "" where the context does not hold the answer')
     .option(
       '--null-threshold <n>',
-      'how much surer than of an answer that takes; a log ratio',
+      "how much surer than of an answer that takes; a log ratio (default: the prompt's own)",
       signed,
     )
     .option('--batch-tokens <n>', 'tokens computed at once', whole(1), DEFAULT_BATCH_TOKENS);

@@ -266,7 +266,7 @@ function importCommand(): Command {
   return remoteCommand('import', 'Import an exported version, or a PEFT adapter, as a version.', [
     'prompts import topics-3.tar',
     'prompts import topics-3.tar --name news --activate staging',
-    'tar -cf adapter.tar adapter && polyprompt prompts import adapter.tar --labels neg,pos',
+    'prompts import adapter.tar --labels neg,pos    # after tar -cf adapter.tar adapter',
   ])
     .argument('<file>')
     .option('--name <name>', 'name of the prompt (default: that in the archive)')
