@@ -9,10 +9,11 @@ import { createContext } from './context.ts';
 import { createStorage } from './storage.ts';
 
 /** Another object store that the tests run against, as `npm run test:radosgw` sets it; faults are then without effect. */
+const { AWS_ACCESS_KEY_ID = 'test', AWS_SECRET_ACCESS_KEY = 'test' } = process.env;
 const ELSEWHERE = process.env.POLYPROMPT_TEST_S3
   ? {
       endpoint: process.env.POLYPROMPT_TEST_S3,
-      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+      credentials: { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY },
     }
   : undefined;
 
@@ -42,6 +43,8 @@ export async function testStorage({ clock, seed = 1 }: { clock?: Clock; seed?: n
     ...storage,
     cloud,
     faults,
+    /** Whether they strike. */
+    hasFaults: ELSEWHERE === undefined,
     /** Another process, as far as the service can tell. */
     another: (more: Partial<typeof options> = {}) => createStorage({ ...options, ...more }),
     context: createContext(options),
