@@ -211,10 +211,37 @@ describe('limits', () => {
 
 describe('encodeWords', () => {
   it.each<Family>(['roberta', 'bert', 'xglm'])(
+    'takes a word of white space for itself, never for the next one (%s)',
+    async (family) => {
+      const tokenizer = tiny(family, ['new', 'york']);
+      const spaces = ['\u0085', '\u00a0', '\u3000', '\u2028', '\u1680', ' '];
+      for (const space of spaces) {
+        const [encoding] = await tokenizer.encodeWords([['new', space, 'york', space]]);
+        const own = (word: number) =>
+          encoding!.ids.filter((_, row) => encoding!.wordIds[row] === word);
+        const [alone] = await tokenizer.encodeWords([['new', 'york']]);
+        const wanted = alone!.ids.filter((_, row) => alone!.wordIds[row] === 1);
+        expect(own(2)).toEqual(wanted);
+      }
+    },
+  );
+
+  it.each<Family>(['roberta', 'bert', 'xglm'])(
     'says which word a token is of (%s)',
     async (family) => {
       const tokenizer = tiny(family, ['new', 'york']);
-      const words = ['new', 'york', '', 'is', 'new york', '\u200b', '😀😀', 'e\u0301.', 'big'];
+      const words = [
+        'new',
+        'york',
+        '',
+        'is',
+        'new york',
+        '\u200b',
+        '\ufeff',
+        '😀😀',
+        'e\u0301.',
+        'big',
+      ];
       const [encoding] = await tokenizer.encodeWords([words]);
       const joined = new CodePoints(words.join(' '));
       const text = new Map<number, string>();
@@ -228,8 +255,8 @@ describe('encodeWords', () => {
         }
       }
       for (const [word, covered] of text) expect(covered).toBe(words[word]);
-      // BERT's normaliser removes the zero-width space, so that word has no token; nor has the empty one.
-      const silent = family === 'bert' ? [2, 5] : [2];
+      // BERT's normaliser removes the zero-width spaces, so those words have no token; nor has the empty one.
+      const silent = family === 'bert' ? [2, 5, 6] : [2];
       const heard = [...words.keys()].filter((word) => !silent.includes(word));
       expect([...text.keys()]).toEqual(heard);
     },

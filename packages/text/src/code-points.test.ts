@@ -40,11 +40,12 @@ describe('CodePoints', () => {
     fc.assert(
       fc.property(text, (value) => {
         const points = new CodePoints(value);
-        const spaces = [...value].map((character) => /^\s$/u.test(character));
+        const spaces = [...value].map((character) => /^\p{White_Space}$/u.test(character));
         expect(spaces.map((_, i) => points.isSpace(i))).toEqual(spaces);
       }),
     );
-    expect(new CodePoints('😀\u3000').isSpace(1)).toBe(true);
+    const points = new CodePoints('😀\u3000\u0085\ufeff\u200b');
+    expect([1, 2, 3, 4].map((i) => points.isSpace(i))).toEqual([true, true, false, false]);
   });
 
   it('counts as shown', () => {

@@ -44,10 +44,10 @@ export class CodePoints {
     return this.text.slice(this.toUtf16(start), this.toUtf16(end));
   }
 
-  /** Whether the code point at `index` is white space. */
+  /** Whether the code point at `index` is white space to Unicode; U+FEFF, which `\s` matches, is not. */
   isSpace(index: number): boolean {
     // Every white space character is a single UTF-16 unit.
-    return /\s/.test(this.text.charAt(this.toUtf16(index)));
+    return /\p{White_Space}/u.test(this.text.charAt(this.toUtf16(index)));
   }
 
   /** A code point index in another unit. */
