@@ -231,7 +231,7 @@ describe('a pass of several sweeps', () => {
     );
     await fc.assert(
       fc.asyncProperty(rounds, async (plan) => {
-        const { another, left } = await testTenants(12);
+        const { another, left } = await testTenants(10);
         const before = await left();
         for (const { maxTenants, atOnce } of plan)
           await Promise.all(Array.from({ length: atOnce }, () => another().sweep({ maxTenants })));
@@ -241,7 +241,7 @@ describe('a pass of several sweeps', () => {
         await another().sweep();
         expect(await left()).toBe(0);
       }),
-      { numRuns: 10 },
+      { numRuns: 5 },
     );
   });
 });
