@@ -80,9 +80,11 @@ class Source {
 
   #wordsByOffset({ ends, mark }: WordSpans): (number | null)[] {
     let word = 0;
-    return this.offsets.map(([start], row) => {
+    return this.offsets.map(([start, end], row) => {
       if (this.sequences[row]! < 0 || this.ids[row] === mark) return null;
-      while (word < ends.length - 1 && ends[word]! <= start) word++;
+      // What covers nothing but white space has its end alone; where a word ends, it is that word.
+      const after = start === end ? start - 1 : start;
+      while (word < ends.length - 1 && ends[word]! <= after) word++;
       return word;
     });
   }

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Family } from './config.ts';
 import type { Encoding } from './encoding.ts';
+import { makeByteLevel } from './testing/byte-level.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
 import { writeTinyBackbone } from './testing/tiny-backbone.ts';
 import { Tokenizer } from './tokenizer.ts';
@@ -261,6 +262,15 @@ describe('encodeWords', () => {
       expect([...text.keys()]).toEqual(heard);
     },
   );
+
+  it('gives every word its own tokens where they are bytes (RoBERTa)', async () => {
+    const tokenizer = Tokenizer.open(edited('roberta', makeByteLevel));
+    const words = ['a', 'é', '\u00a0', 'b.', '\u3000', '\ufeff', '😀', 'Ġ', '北', 'c'];
+    const [encoding] = await tokenizer.encodeWords([words]);
+    const counts = words.map((_, word) => encoding!.wordIds.filter((own) => own === word).length);
+    // The mark of the space in front is none of them.
+    expect(counts).toEqual(words.map((word) => Buffer.byteLength(word)));
+  });
 
   it('gives the ids that the same words give as a sentence', async () => {
     const tokenizer = tiny('bert', ['new', 'york']);

@@ -21,8 +21,9 @@ export interface SpecialIds {
   readonly mask?: number;
 }
 
-/** SentencePiece's sign for the space in front of a word. */
+/** The sign for the space in front of a word: SentencePiece's, and that of byte-level BPE (RoBERTa). */
 const METASPACE = '▁';
+const BYTE_LEVEL_SPACE = 'Ġ';
 
 const SPECIAL_SPELLINGS: Readonly<Record<keyof SpecialIds, readonly string[]>> = {
   cls: ['[CLS]', '<s>'],
@@ -42,12 +43,15 @@ export class Tokenizer {
   /** Number of tokens, added ones included; every id is below it in the released tokenizers. */
   readonly vocabSize: number;
   readonly specialIds: SpecialIds;
+  /** The sign for a space, standing alone. */
+  readonly #mark: number | undefined;
 
-  private constructor(path: string, native: NativeTokenizer) {
+  private constructor(path: string, native: NativeTokenizer, json: unknown) {
     this.#path = path;
     this.#native = native;
     this.vocabSize = native.getVocabSize(true);
     this.specialIds = findSpecialIds(native);
+    this.#mark = this.idOf(isByteLevel(json) ? BYTE_LEVEL_SPACE : METASPACE);
   }
 
   /**
@@ -62,14 +66,15 @@ export class Tokenizer {
         `${dir} has no tokenizer.json; write one there, in that folder: python3 -c "from transformers import AutoTokenizer; AutoTokenizer.from_pretrained('.').save_pretrained('.')"`,
       );
     }
-    const native = attempt(path, () => {
+    const { native, json } = attempt(path, () => {
       const text = readFileSync(path, 'utf8');
-      checkTemplates(JSON.parse(text));
-      return NativeTokenizer.fromString(text);
+      const parsed: unknown = JSON.parse(text);
+      checkTemplates(parsed);
+      return { native: NativeTokenizer.fromString(text), json: parsed };
     });
     native.disableTruncation();
     native.disablePadding();
-    return new Tokenizer(path, native);
+    return new Tokenizer(path, native, json);
   }
 
   /**
@@ -104,7 +109,7 @@ export class Tokenizer {
   ): Promise<readonly Encoding[]> {
     return this.#encode(
       inputs.map((words) => [words.join(' ')]),
-      inputs.map((words) => wordSpans(words, this.idOf(METASPACE))),
+      inputs.map((words) => wordSpans(words, this.#mark)),
       options,
     );
   }
@@ -142,6 +147,12 @@ function wordSpans(words: readonly string[], mark: number | undefined): WordSpan
       return end;
     }),
   };
+}
+
+/** Elsewhere the sign is a letter of Maltese. */
+function isByteLevel(json: unknown): boolean {
+  const { decoder } = json as { readonly decoder?: { readonly type?: unknown } | null };
+  return decoder?.type === 'ByteLevel';
 }
 
 function findSpecialIds(native: NativeTokenizer): SpecialIds {
