@@ -70,6 +70,37 @@ describe('the verdict on Tu et al.', () => {
   });
 });
 
+describe('the verdict on decision boundaries', () => {
+  /** One record for each method; its English classifier loses so many points by language. */
+  const withLosses = (ft: number[], pt: number[]): TaskResult => {
+    const record = (method: 'FT' | 'PT', losses: readonly number[]) => {
+      const alignment = Object.fromEntries(
+        losses.map((loss, i) => [
+          `l${i}`,
+          { english: 0.8 - loss / 100, refitted: 0.8, agreement: 1 },
+        ]),
+      );
+      return { method, analysis: { alignment } } as unknown as TaskResult['records'][number];
+    };
+    const one = row('x', [1], [1]);
+    return { ...result(one, one), records: [record('FT', ft), record('PT', pt)] };
+  };
+  const finding = (...results: TaskResult[]) => findings(facts(results)).at(-1);
+
+  it('follows what English boundaries lose, language by language', () => {
+    expect(finding(withLosses([20, 22, 19], [10, 11, 12]))).toBe('supported');
+    expect(finding(withLosses([10, 11, 12], [20, 22, 19]))).toBe('contradicted');
+    expect(finding(withLosses([20, 22], [10, 11]), withLosses([9, 8], [9, 8]))).toBe('supported');
+  });
+
+  it('does not call equal worse, nor take one language for many', () => {
+    expect(finding(withLosses([9.4, 5], [9.4, 5]))).toBe('not supported');
+    expect(finding(withLosses([20, 5, 9], [5, 20, 9]))).toBe('not supported');
+    expect(finding(withLosses([20], [5]))).toBe('not tested');
+    expect(finding(withLosses([], []))).toBe('not tested');
+  });
+});
+
 describe('the verdict on Park et al.', () => {
   it('looks at every resource group and at the tokenizer', () => {
     const languages = [row('de', [50, 51], [55, 56]), row('sw', [30, 31], [20, 20])];

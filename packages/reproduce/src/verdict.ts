@@ -96,35 +96,36 @@ export function meanDifference(rows: readonly Row[]): Spread {
   );
 }
 
+/** States are analysed for one seed, so what counts as noise here is that over tasks and languages. */
 function boundaries({ results }: Facts): Verdict {
-  const losses = (method: 'FT' | 'PT') =>
-    results.flatMap(({ records }) =>
-      records.flatMap((record) =>
-        record.method === method && record.analysis
-          ? Object.values(record.analysis.alignment).map(
-              ({ english, refitted }) => refitted - english,
-            )
-          : [],
-      ),
-    );
-  const [ft, pt] = [losses('FT'), losses('PT')];
+  const pairs = results.flatMap(({ records }) => {
+    const [ft, pt] = (['FT', 'PT'] as const).map((method) => {
+      const record = records.find((each) => each.method === method && each.analysis);
+      return new Map(Object.entries(record?.analysis?.alignment ?? {}));
+    });
+    return [...ft!].flatMap(([language, { english, refitted }]) => {
+      const other = pt!.get(language);
+      if (!other) return [];
+      return [{ ft: 100 * (refitted - english), pt: 100 * (other.refitted - other.english) }];
+    });
+  });
   const claim = 'Decision boundaries are better aligned across languages after prompt tuning.';
   const rule =
-    'What the English classifier loses against one refitted in the language, averaged over tasks and languages, is smaller for PT.';
-  if (ft.length === 0 || pt.length === 0) {
-    return {
-      claim,
-      rule,
-      finding: 'not tested',
-      evidence: 'no classification task with several languages',
-    };
+    'What the English classifier loses against one refitted in the language is smaller for PT, by more than the standard error of the difference over tasks and languages; contradicted when it is larger by more.';
+  if (pairs.length < 2) {
+    const evidence = 'no classification task with several languages';
+    return { claim, rule, finding: 'not tested', evidence };
   }
-  const [lossFT, lossPT] = [spread(ft).mean, spread(pt).mean];
+  const { mean, deviation } = spread(pairs.map(({ ft, pt }) => ft - pt));
+  const error = deviation! / Math.sqrt(pairs.length);
+  const [ft, pt] = (['ft', 'pt'] as const).map((key) =>
+    spread(pairs.map((pair) => pair[key])).mean.toFixed(1),
+  );
   return {
     claim,
     rule,
-    finding: lossPT < lossFT ? 'supported' : 'contradicted',
-    evidence: `loss of ${(100 * lossPT).toFixed(1)} points for PT, ${(100 * lossFT).toFixed(1)} for FT`,
+    finding: mean > error ? 'supported' : mean < -error ? 'contradicted' : 'not supported',
+    evidence: `loss of ${pt} points for PT, ${ft} for FT; the difference is known to ± ${error.toFixed(1)}, from ${pairs.length} languages`,
   };
 }
 
