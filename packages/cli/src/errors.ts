@@ -114,7 +114,16 @@ export function messageOf(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return String(error);
   if (debug) return error.stack ?? error.message;
   const hint = isTyped(error) || 'code' in error ? '' : ' (DEBUG=polyprompt shows where)';
-  return `${firstLines(error.message.split('\n')).join('\n')}${hint}`;
+  return `${firstLines(inFlags(error).split('\n')).join('\n')}${hint}`;
+}
+
+/** A bad option of a task begins its message, by its name in the library. */
+function inFlags(error: Error): string {
+  if (!isTyped(error) || error.code !== 'bad_option') return error.message;
+  return error.message.replace(/^[a-z]\w*(?= is )/, (name) => {
+    const flag = name === 'docStride' ? 'stride' : name;
+    return `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  });
 }
 
 /** At most so many lines, and then how many more there were. */

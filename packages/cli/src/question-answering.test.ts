@@ -164,6 +164,11 @@ it('answers "" by the threshold that the prompt has, where asked to', async () =
     ...['--question', 'the rain '.repeat(60), '--context', 'snow bread'],
   ]);
   expect(cut).toMatchObject({ code: 0, stderr: expect.stringContaining('1 question cut to') });
+  const bad = await cli([
+    ...['predict', '--prompt', world.path('fixed.prompt'), '--backbone', dir],
+    ...['--question', 'the rain', '--context', 'snow bread', '--stride', '9999'],
+  ]);
+  expect(bad).toMatchObject({ code: 2, stderr: expect.stringContaining('--stride is 9999;') });
   // Not asked to: always a part of the context.
   expect(await answer(-1000)).not.toBe('');
 }, 60_000);
