@@ -31,7 +31,7 @@ export function findColumns<Role extends string>(
         line: table.headerLine,
         path: names[0]!,
         message: `more than one column could be the ${role.role}: ${names.join(', ')}`,
-        suggestion: `say which one, columns.${role.role} = "${names[0]}" for example, or rename it to "${role.names[0]}"`,
+        suggestion: `rename the right one to "${role.names[0]}" (code may choose it: columns.${role.role} = "${names[0]}")`,
         columns: names,
       });
     } else if (candidates[0] !== undefined) {
@@ -85,7 +85,7 @@ function reportMissing(
     log.add('no_header', {
       line: table.headerLine,
       message: `the first line names no known column: ${list}`,
-      suggestion: `add a header line such as "text,label", or say which columns to read: ${example(missing, 'index')} if there is no header, ${example(missing, 'name')} if there is`,
+      suggestion: `add a header line such as "text,label" (code may choose columns: ${example(missing, 'index')} if there is no header, ${example(missing, 'name')} if there is)`,
       columns,
     });
     return;
@@ -98,7 +98,7 @@ function reportMissing(
       line: table.headerLine,
       path: String(choice ?? names[0]),
       message: `there is no ${wanted}; the file has ${list || 'none at all'}`,
-      suggestion: `rename a column to "${names[0]}", or say which one to read: columns.${role}`,
+      suggestion: `rename a column to "${names[0]}" (code may choose one: columns.${role})`,
       columns,
     });
   }

@@ -87,7 +87,7 @@ function hasAnswers(columns: ReadonlyMap<Role, Column>, log: IssueLog): boolean 
     path: 'answers',
     message: 'there is no column for the answers',
     suggestion:
-      'name it "answers" ([{"text", "answer_start"}]) or "answer", or say which one to read: columns.answers',
+      'name it "answers" ([{"text", "answer_start"}]) or "answer" (code may choose one: columns.answers)',
     columns: names,
   });
   return false;
