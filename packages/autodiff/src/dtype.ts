@@ -1,9 +1,20 @@
 /** Element types of values, with their ONNX numbers and JavaScript arrays. */
-export type DType = 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'bool';
+export type DType =
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'bfloat16'
+  | 'int64'
+  | 'int32'
+  | 'int8'
+  | 'uint8'
+  | 'bool';
 
 /** `onnx.TensorProto.DataType`. */
 export const ONNX_DTYPE: Record<DType, number> = {
   float32: 1,
+  uint8: 2,
+  int8: 3,
   int32: 6,
   int64: 7,
   bool: 9,
@@ -19,10 +30,18 @@ export const BYTES: Record<DType, number> = {
   bfloat16: 2,
   int64: 8,
   int32: 4,
+  int8: 1,
+  uint8: 1,
   bool: 1,
 };
 
-export type TypedArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | Int32Array
+  | Int8Array
+  | Uint8Array;
 
 export function isFloat(dtype: DType): boolean {
   return dtype === 'float32' || dtype === 'float64' || dtype === 'float16' || dtype === 'bfloat16';
@@ -39,6 +58,9 @@ export function pack(dtype: DType, data: readonly number[]): TypedArray {
       return Int32Array.from(data);
     case 'int64':
       return BigInt64Array.from(data, BigInt);
+    case 'int8':
+      return Int8Array.from(data);
+    case 'uint8':
     case 'bool':
       return Uint8Array.from(data);
     default:

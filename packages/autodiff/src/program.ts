@@ -1,10 +1,13 @@
 /** A compiled graph: ONNX Runtime session behind checked, plainly typed feeds and results. */
 import * as ort from 'onnxruntime-node';
+import { byteSumsOverflow } from './byte-sums.ts';
 import { type Dim, showShape } from './dim.ts';
 import type { DType, TypedArray } from './dtype.ts';
 import { GraphError } from './errors.ts';
 import type { Value } from './graph.ts';
 import { type Outputs, serialize } from './onnx/serialize.ts';
+import { MatMulIntegerToFloat } from './ops/quantized.ts';
+import { createSession, type SessionOptions } from './session.ts';
 
 export interface TensorData {
   readonly data: TypedArray;
@@ -13,21 +16,7 @@ export interface TensorData {
 
 export type Feeds = Readonly<Record<string, TensorData>>;
 
-export interface CompileOptions {
-  /** Folder against which external data is resolved; needed when the graph refers to files. */
-  readonly externalFolder?: string;
-  /** Threads inside one operator; ONNX Runtime's default (physical cores) when absent. */
-  readonly threads?: number;
-  /** Execution providers in order of preference; ['cpu'] by default. */
-  readonly providers?: readonly ort.InferenceSession.ExecutionProviderConfig[];
-  /**
-   * Whether constant matrices are copied into the layout that the matrix kernels like best: faster
-   * for few rows, but a second copy of the weights in memory. Off by default.
-   */
-  readonly prepack?: boolean;
-  /** Whether ONNX Runtime may rewrite the graph ('all' by default). */
-  readonly optimize?: 'disabled' | 'basic' | 'extended' | 'all';
-}
+export type CompileOptions = SessionOptions;
 
 export interface Program {
   /** Names, types and shapes of what `run` wants. */
@@ -46,20 +35,8 @@ export async function compile(outputs: Outputs, options: CompileOptions = {}): P
   const first = Object.values(outputs)[0];
   if (!first) throw new GraphError('bad_argument', 'compile: at least one output is needed');
   const { model, inputs } = serialize(first.graph, outputs);
-  const session = await ort.InferenceSession.create(model, {
-    executionProviders: options.providers ?? ['cpu'],
-    graphOptimizationLevel: options.optimize ?? 'all',
-    ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
-    extra: {
-      session: {
-        disable_prepacking: options.prepack ? '0' : '1',
-        use_deterministic_compute: '1',
-        ...(options.externalFolder
-          ? { model_external_initializers_file_folder_path: options.externalFolder }
-          : {}),
-      },
-    },
-  });
+  const bytes = first.graph.nodes.some(({ operator }) => operator === MatMulIntegerToFloat);
+  const session = await createSession(model, options, bytes && (await byteSumsOverflow()));
   const declared = new Map(inputs.map((value) => [value.name, value]));
   return {
     inputs: declared,
@@ -88,6 +65,8 @@ const ARRAYS: Partial<Record<DType, new (n: number) => TypedArray>> = {
   float64: Float64Array,
   int64: BigInt64Array,
   int32: Int32Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
   bool: Uint8Array,
 };
 

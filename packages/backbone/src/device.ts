@@ -41,6 +41,22 @@ export function providersOf(device: Device): NonNullable<CompileOptions['provide
   return device === 'cuda' ? [{ name: 'cuda', deviceId: 0 }, 'cpu'] : ['cpu'];
 }
 
+/**
+ * The device of a choice, as far as the precision runs on it.
+ * @throws BackboneError `bad_option`, and those of `resolveDevice`
+ */
+export function resolveFor(choice: DeviceChoice, precision: Precision | undefined): Device {
+  const device = resolveDevice(choice);
+  if (precision === 'int8' && device === 'cuda') {
+    throw new BackboneError(
+      'bad_option',
+      `precision "int8" is for CPUs, and device "${choice}" is a GPU here; use device "cpu", or leave the precision ` +
+        'to the device: GPUs multiply in float16',
+    );
+  }
+  return device;
+}
+
 /** What the large matrices are multiplied in unless somebody says otherwise. */
 export function precisionOf(device: Device): Precision {
   return device === 'cuda' ? 'float16' : 'float32';

@@ -55,7 +55,7 @@ export {
   type TuningMethod,
   trainingGraph,
 } from './graphs/training.ts';
-export { type Precision, WEIGHT_INPUT, weightFolder } from './graphs/weights.ts';
+export { PRECISIONS, type Precision, WEIGHT_INPUT, weightFolder } from './graphs/weights.ts';
 export type { CanonicalName, ExpectedTensor } from './names.ts';
 export { expectedTensors, poolerTensors } from './names.ts';
 export type { Backbone, OpenOptions } from './open.ts';

@@ -10,7 +10,7 @@ import {
   onDevice,
   precisionOf,
   providersOf,
-  resolveDevice,
+  resolveFor,
 } from './device.ts';
 import {
   type PoolingRule,
@@ -72,7 +72,10 @@ export interface RowLogits {
 export interface PredictorOptions {
   readonly device?: DeviceChoice;
   readonly threads?: number;
-  /** Of the large matrices. @default float16 on CUDA, else float32 */
+  /**
+   * Of the large matrices. `int8` is for CPUs: twice to three times as fast, answers a little off.
+   * @default float16 on CUDA, else float32
+   */
   readonly precision?: Precision;
 }
 
@@ -87,11 +90,11 @@ export class Predictor {
   /** Batches run one after another: they share the memory of the prefixes. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** @throws BackboneError `device_unavailable` */
+  /** @throws BackboneError `device_unavailable`; `bad_option` for int8 on a GPU */
   constructor(backbone: Backbone, { device = 'auto', threads, precision }: PredictorOptions = {}) {
     this.backbone = backbone;
     this.#choice = device;
-    this.#device = resolveDevice(device);
+    this.#device = resolveFor(device, precision);
     this.#precision = precision;
     this.#threads = threads;
     this.#prefixes = new RowPrefixes(backbone.spec);
@@ -151,6 +154,8 @@ export class Predictor {
       return compile(servingGraph(spec, checkpoint, kind, { dense, precision }).outputs, {
         externalFolder: weightFolder(checkpoint),
         providers: providersOf(on),
+        // Packed 8-bit matrices replace those of the graph; mapped float ones would be held twice.
+        prepack: precision === 'int8',
         ...(this.#threads ? { threads: this.#threads } : {}),
       });
     });

@@ -197,7 +197,5 @@ type LinearName =
 
 /** y = x W^T + b with W [out, in] as stored. */
 export function linear(weights: Weights, name: LinearName, x: Value): Value {
-  const weight = weights(`${name}.weight`);
-  const product = matmul(cast(x, weight.dtype), weight, { transB: true });
-  return add(cast(product, x.dtype), weights(`${name}.bias`));
+  return add(weights.product(`${name}.weight`, x), weights(`${name}.bias`));
 }

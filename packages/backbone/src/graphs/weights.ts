@@ -1,12 +1,27 @@
 /** A backbone's tensors as graph values: references into the weight files, or inputs when tuned. */
 import { realpathSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
-import { cast, type DType, type Graph, type Value } from '@polyprompt/autodiff';
-import type { Checkpoint, WeightDtype } from '../checkpoint.ts';
+import {
+  cast,
+  type DType,
+  type Graph,
+  matmul,
+  matmulInt8,
+  type QuantizedRows,
+  quantizeRows,
+  type Value,
+} from '@polyprompt/autodiff';
+import { readFloat32 } from '@polyprompt/safetensors';
+import type { Checkpoint, WeightDtype, WeightRef } from '../checkpoint.ts';
 import type { CanonicalName } from '../names.ts';
+import { quantizeColumns } from './quantize.ts';
 
-/** The value of a tensor, by its canonical name: float32, but for `linear` see `Precision`. */
-export type Weights = (name: CanonicalName) => Value;
+export interface Weights {
+  /** The value of a tensor, by its canonical name. */
+  (name: CanonicalName): Value;
+  /** x W^T, float32, for the matrix W [out, in] of that name; multiplied as `Precision` says. */
+  product(name: CanonicalName, x: Value): Value;
+}
 
 const DTYPES: Record<WeightDtype, DType> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
@@ -16,9 +31,11 @@ export const WEIGHT_INPUT = 'weight:';
 /**
  * What the large matrices are multiplied in. With float16, as GPUs are made for, they take half the memory and
  * their inputs are rounded; everything between them (the sums of the layers, LayerNorm, softmax, attention with
- * its prefix, heads) stays float32.
+ * its prefix, heads) stays float32. With int8, for CPUs, they take a quarter: columns of weights and rows of inputs
+ * have a scale each, and between them everything stays float32 as well.
  */
-export type Precision = 'float32' | 'float16';
+export type Precision = 'float32' | 'float16' | 'int8';
+export const PRECISIONS: readonly Precision[] = ['float32', 'float16', 'int8'];
 
 const LINEAR = /^layers\.\d+\.(attention|mlp)\.(query|key|value|output|up|down)\.weight$/;
 
@@ -32,14 +49,44 @@ export function frozenWeights(
   precision: Precision = 'float32',
 ): Weights {
   const folder = weightFolder(checkpoint);
-  return memoised((name) => {
-    const ref = checkpoint.tensors.get(name);
-    if (!ref) throw new Error(`the checkpoint has no tensor ${name}`);
+  const stored = memoised((name: CanonicalName) => {
+    const ref = tensor(checkpoint, name);
     const location = relative(folder, realpathSync(ref.file));
     const data = { location, offset: ref.offset, length: ref.byteLength };
-    const stored = graph.external(name, DTYPES[ref.dtype], ref.shape, data);
-    return cast(stored, LINEAR.test(name) ? precision : 'float32');
+    return graph.external(name, DTYPES[ref.dtype], ref.shape, data);
   });
+  const weights = memoised((name: CanonicalName) => cast(stored(name), 'float32'));
+  const quantized = precision === 'int8' ? quantizedProducts(graph, checkpoint) : undefined;
+  const half = memoised((name: CanonicalName) => cast(stored(name), 'float16'));
+  return Object.assign(weights, {
+    product(name: CanonicalName, x: Value) {
+      if (precision === 'float32' || !LINEAR.test(name)) return plain(weights(name), x);
+      if (quantized) return quantized(name, x);
+      return cast(plain(half(name), cast(x, 'float16')), x.dtype);
+    },
+  });
+}
+
+function plain(weight: Value, x: Value): Value {
+  return matmul(x, weight, { transB: true });
+}
+
+/** Layers that read the same states share the bytes of these. */
+function quantizedProducts(graph: Graph, checkpoint: Checkpoint): Weights['product'] {
+  const rows = memoised<Value, QuantizedRows>(quantizeRows);
+  const matrices = memoised((name: CanonicalName) => {
+    const ref = tensor(checkpoint, name);
+    const [outputs, inputs] = ref.shape as [number, number];
+    const { matrix, scale } = quantizeColumns(readFloat32(ref.file, ref), outputs, inputs);
+    return {
+      matrix: graph.constant(matrix, 'int8', [inputs, outputs]),
+      scale: graph.constant(scale, 'float32', [outputs]),
+    };
+  });
+  return (name, x) => {
+    const { matrix, scale } = matrices(name);
+    return matmulInt8(rows(x), matrix, scale);
+  };
 }
 
 /**
@@ -55,20 +102,27 @@ export function weightFolder(checkpoint: Checkpoint): string {
 
 /** Weights fed at every run, for full fine-tuning. */
 export function tunedWeights(graph: Graph, checkpoint: Checkpoint): Weights {
-  return memoised((name) => {
-    const ref = checkpoint.tensors.get(name);
-    if (!ref) throw new Error(`the checkpoint has no tensor ${name}`);
-    return graph.input(WEIGHT_INPUT + name, 'float32', ref.shape);
+  const weights = memoised((name: CanonicalName) =>
+    graph.input(WEIGHT_INPUT + name, 'float32', tensor(checkpoint, name).shape),
+  );
+  return Object.assign(weights, {
+    product: (name: CanonicalName, x: Value) => plain(weights(name), x),
   });
 }
 
-function memoised(make: (name: CanonicalName) => Value): Weights {
-  const values = new Map<CanonicalName, Value>();
-  return (name) => {
-    let value = values.get(name);
-    if (!value) {
-      value = make(name);
-      values.set(name, value);
+function tensor(checkpoint: Checkpoint, name: CanonicalName): WeightRef {
+  const ref = checkpoint.tensors.get(name);
+  if (!ref) throw new Error(`the checkpoint has no tensor ${name}`);
+  return ref;
+}
+
+function memoised<Key, Made>(make: (key: Key) => Made): (key: Key) => Made {
+  const made = new Map<Key, Made>();
+  return (key) => {
+    let value = made.get(key);
+    if (value === undefined) {
+      value = make(key);
+      made.set(key, value);
     }
     return value;
   };
