@@ -32,7 +32,7 @@ export { gather, oneHot } from './ops/index-ops.ts';
 export { type MatmulOptions, matmul } from './ops/matmul.ts';
 export { layerNorm, logSoftmax, softmax } from './ops/normalize.ts';
 export { matmulInt8, type QuantizedRows, quantizeRows } from './ops/quantized.ts';
-export { reduceMean, reduceSum, sumToShape } from './ops/reduce.ts';
+export { reduceMax, reduceMean, reduceMin, reduceSum, sumToShape } from './ops/reduce.ts';
 export {
   concat,
   expandLike,

@@ -6,6 +6,7 @@ import { broadcast, sameShape, showShape } from '../dim.ts';
 import { GraphError } from '../errors.ts';
 import { apply, type Operator, requireSameDtype, type Value, type Vjp } from '../graph.ts';
 import { div, mul, neg } from './elementwise.ts';
+import { reduceMax, reduceMin } from './reduce.ts';
 
 /** Largest number of steps from zero; -128 stays unused, so that both signs reach equally far. */
 const STEPS = 127;
@@ -20,18 +21,6 @@ const refuse: Vjp = ({ operator }) => {
     `${operator.type} belongs to a product over 8-bit integers, which has no gradient; build the graph in float32 to differentiate it`,
   );
 };
-
-function extreme(type: 'ReduceMax' | 'ReduceMin'): Operator {
-  return {
-    type,
-    attributeInputs: ['axes'],
-    infer: ([x]) => [{ dtype: x!.dtype, shape: [...x!.shape.slice(0, -1), 1] }],
-    vjp: refuse,
-  };
-}
-
-const ReduceMax = extreme('ReduceMax');
-const ReduceMin = extreme('ReduceMin');
 
 const Max: Operator = {
   type: 'Max',
@@ -85,9 +74,9 @@ export interface QuantizedRows {
 /** Quantises x [..., n] row by row along its last axis, symmetrically. */
 export function quantizeRows(x: Value): QuantizedRows {
   const { graph } = x;
-  const along = { axes: [x.rank - 1], keepdims: 1 };
-  const most = apply(ReduceMax, [x], along);
-  const least = apply(ReduceMin, [x], along);
+  const along = [[-1], { keepdims: true }] as const;
+  const most = reduceMax(x, ...along);
+  const least = reduceMin(x, ...along);
   const reach = apply(Max, [most, neg(least), graph.constant(SMALLEST, x.dtype)]);
   const bytes = apply(QuantizeLinear, [
     mul(x, div(STEPS, reach)),

@@ -13,7 +13,7 @@ function reducedShape(shape: Shape, axes: readonly number[], keepdims: boolean):
   return result;
 }
 
-function reduction(type: string, spread: (node: Node, dy: Value) => Value): Operator {
+function reduction(type: string, spread: ((node: Node, dy: Value) => Value) | null): Operator {
   return {
     type,
     attributeInputs: ['axes'],
@@ -21,10 +21,12 @@ function reduction(type: string, spread: (node: Node, dy: Value) => Value): Oper
       const { axes, keepdims } = settings(attributes);
       return [{ dtype: x!.dtype, shape: reducedShape(x!.shape, axes, keepdims) }];
     },
-    vjp: (node, [dy]) => {
-      const { axes, keepdims } = settings(node.attributes);
-      return [spread(node, keepdims ? dy! : unsqueeze(dy!, axes))];
-    },
+    vjp:
+      spread &&
+      ((node, [dy]) => {
+        const { axes, keepdims } = settings(node.attributes);
+        return [spread(node, keepdims ? dy! : unsqueeze(dy!, axes))];
+      }),
   };
 }
 
@@ -63,6 +65,19 @@ export function reduceMean(
   { keepdims = false } = {},
 ): Value {
   return reduce(ReduceMean, x, axes, keepdims);
+}
+
+const ReduceMax = reduction('ReduceMax', null);
+const ReduceMin = reduction('ReduceMin', null);
+
+/** Largest value along `axes`; has no gradient. */
+export function reduceMax(x: Value, axes: readonly number[], { keepdims = false } = {}): Value {
+  return reduce(ReduceMax, x, axes, keepdims);
+}
+
+/** Smallest value along `axes`; has no gradient. */
+export function reduceMin(x: Value, axes: readonly number[], { keepdims = false } = {}): Value {
+  return reduce(ReduceMin, x, axes, keepdims);
 }
 
 /** Adds up what broadcasting spread, so that the result has exactly `shape`. */

@@ -8,6 +8,8 @@ import {
   cast,
   concat,
   type Dim,
+  div,
+  exp,
   type Graph,
   gather,
   gelu,
@@ -15,6 +17,7 @@ import {
   layerNorm,
   matmul,
   mul,
+  reduceMax,
   reshape,
   slice,
   softmax,
@@ -56,6 +59,11 @@ export interface EncoderInputs {
    * alone (its keys and values need all), and `states` is [B, 1, hidden].
    */
   readonly onlyRow?: Value;
+  /**
+   * Whether a row's states are bit for bit the same in any batch. What pads a row then must not change the order
+   * in which its attention is summed, which costs a few per cent; nothing here is differentiated.
+   */
+  readonly steady?: boolean;
 }
 
 export interface EncoderOutputs {
@@ -154,7 +162,7 @@ function attention(
   weights: Weights,
   layer: number,
   x: Value,
-  { bias, prefix }: EncoderInputs,
+  { bias, prefix, steady = false }: EncoderInputs,
   onlyRow?: Value,
 ): Value {
   const project = (name: 'query' | 'key' | 'value', from: Value) => {
@@ -175,9 +183,21 @@ function attention(
   const scores = matmul(query, key, { transB: true, alpha: 1 / Math.sqrt(spec.headDim) });
   // A bias with a row per query (causal families) is cut to the one that asks.
   const hidden = onlyRow && bias.shape[2] !== 1 ? pick(unsqueeze(onlyRow, [1]), bias) : bias;
-  const context = matmul(softmax(add(scores, hidden)), value);
+  const seen = add(scores, hidden);
+  const context = steady ? weighSteadily(seen, value, bias) : matmul(softmax(seen), value);
   const merged = reshape(transpose(context, [0, 2, 1, 3]), [batch, length, spec.hidden]);
   return linear(weights, `layers.${layer}.attention.output`, merged);
+}
+
+/**
+ * softmax(scores) value. Softmax adds up the lanes of a vector register, and which lane a key falls in depends on the
+ * padding in front of it; a product adds in the order of the keys, where those that are hidden add an exact zero.
+ * (Not any product: by a plain column ONNX Runtime multiplies lane by lane as well, hence a row and `transB`.)
+ */
+function weighSteadily(scores: Value, value: Value, bias: Value): Value {
+  const weights = exp(sub(scores, reduceMax(scores, [-1], { keepdims: true })));
+  const ones = add(mul(slice(bias, 2, 0, 1), 0), 1);
+  return div(matmul(weights, value), matmul(weights, ones, { transB: true }));
 }
 
 /** The row of x [..., T, n] that the one-hot [..., T] names, as [..., 1, n]. */

@@ -72,6 +72,8 @@ export function servingGraph(
   const { states, layers } = encode(spec, weights, {
     ...tokens,
     ...promptInputs(graph, spec, kind, index, tokens),
+    // Rounding to bytes would make steps of the last bits in which batches differ.
+    steady: precision === 'int8',
   });
 
   const headWeight = gather(graph.input('head_weight', 'float32', ['N', spec.hidden, 'C']), index);
