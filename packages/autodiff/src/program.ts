@@ -16,11 +16,17 @@ export interface TensorData {
 
 export type Feeds = Readonly<Record<string, TensorData>>;
 
-export type CompileOptions = SessionOptions;
+export interface CompileOptions extends SessionOptions {
+  /** Whether the memory of the graph's constants is given back at once; it cannot be compiled again. */
+  readonly consume?: boolean;
+}
+
+/** What is known of an input; the graph itself, with its constants, is let go. */
+type Input = Pick<Value, 'dtype' | 'shape' | 'toString'>;
 
 export interface Program {
   /** Names, types and shapes of what `run` wants. */
-  readonly inputs: ReadonlyMap<string, Pick<Value, 'dtype' | 'shape'>>;
+  readonly inputs: ReadonlyMap<string, Input>;
   /**
    * Computes the outputs. Blocks the calling thread, although it returns a promise: call it from
    * a worker thread where that matters.
@@ -37,7 +43,11 @@ export async function compile(outputs: Outputs, options: CompileOptions = {}): P
   const { model, inputs } = serialize(first.graph, outputs);
   const bytes = first.graph.nodes.some(({ operator }) => operator === MatMulIntegerToFloat);
   const session = await createSession(model, options, bytes && (await byteSumsOverflow()));
-  const declared = new Map(inputs.map((value) => [value.name, value]));
+  free(model);
+  if (options.consume) {
+    for (const { source } of first.graph.values) if (source.kind === 'constant') free(source.data);
+  }
+  const declared = new Map(inputs.map((value) => [value.name, detached(value)]));
   return {
     inputs: declared,
     async run(feeds) {
@@ -60,6 +70,17 @@ export async function compile(outputs: Outputs, options: CompileOptions = {}): P
   };
 }
 
+function detached(value: Value): Input {
+  const { dtype, shape } = value;
+  const text = String(value);
+  return { dtype, shape, toString: () => text };
+}
+
+/** Gives memory back now instead of at some garbage collection, unless others have a part of it. */
+function free({ buffer, byteLength }: TypedArray): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
 const ARRAYS: Partial<Record<DType, new (n: number) => TypedArray>> = {
   float32: Float32Array,
   float64: Float64Array,
@@ -70,7 +91,7 @@ const ARRAYS: Partial<Record<DType, new (n: number) => TypedArray>> = {
   bool: Uint8Array,
 };
 
-function checkFeeds(declared: ReadonlyMap<string, Value>, feeds: Feeds): void {
+function checkFeeds(declared: ReadonlyMap<string, Input>, feeds: Feeds): void {
   for (const name of Object.keys(feeds)) {
     if (!declared.has(name)) {
       const known = [...declared.keys()].join(', ');
@@ -89,11 +110,11 @@ function checkFeeds(declared: ReadonlyMap<string, Value>, feeds: Feeds): void {
   }
 }
 
-function checkShape(value: Value, feed: TensorData, symbols: Map<string, number>): void {
+function checkShape(value: Input, feed: TensorData, symbols: Map<string, number>): void {
   const fail = (why: string) => {
     throw new GraphError('bad_feed', `input ${value} was fed ${showShape(feed.shape)}: ${why}`);
   };
-  if (feed.shape.length !== value.rank) fail(`it has ${value.rank} axes`);
+  if (feed.shape.length !== value.shape.length) fail(`it has ${value.shape.length} axes`);
   const count = feed.shape.reduce((n, dim) => n * dim, 1);
   if (count !== feed.data.length)
     fail(`that is ${count} elements, the array has ${feed.data.length}`);

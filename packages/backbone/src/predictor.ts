@@ -156,6 +156,7 @@ export class Predictor {
         providers: providersOf(on),
         // Packed 8-bit matrices replace those of the graph; mapped float ones would be held twice.
         prepack: precision === 'int8',
+        consume: true,
         ...(this.#threads ? { threads: this.#threads } : {}),
       });
     });

@@ -77,7 +77,10 @@ function quantizedProducts(graph: Graph, checkpoint: Checkpoint): Weights['produ
   const matrices = memoised((name: CanonicalName) => {
     const ref = tensor(checkpoint, name);
     const [outputs, inputs] = ref.shape as [number, number];
-    const { matrix, scale } = quantizeColumns(readFloat32(ref.file, ref), outputs, inputs);
+    const weight = readFloat32(ref.file, ref);
+    const { matrix, scale } = quantizeColumns(weight, outputs, inputs);
+    // Left to the collector, the float32 copies of all matrices would be there together.
+    (weight.buffer as ArrayBuffer).transfer(0);
     return {
       matrix: graph.constant(matrix, 'int8', [inputs, outputs]),
       scale: graph.constant(scale, 'float32', [outputs]),
