@@ -29,6 +29,7 @@ describe('readConfig', () => {
     ['POLYPROMPT_ENDPOINT', 'ftp://x', 'an http or https URL'],
     ['POLYPROMPT_BUCKET', 'A B', 'a bucket name'],
     ['POLYPROMPT_TUNER', 'maybe', 'on, off'],
+    ['POLYPROMPT_PRECISION', 'int4', 'one of float32, float16, int8'],
     ['POLYPROMPT_UPLOAD_BYTES', '-1', 'from 1024 to'],
   ])('refuses %s=%s with its name, value and range', (name, value, range) => {
     const read = () => readConfig({ [name]: value });

@@ -45,8 +45,12 @@ export function providersOf(device: Device): NonNullable<CompileOptions['provide
  * The device of a choice, as far as the precision runs on it.
  * @throws BackboneError `bad_option`, and those of `resolveDevice`
  */
-export function resolveFor(choice: DeviceChoice, precision: Precision | undefined): Device {
-  const device = resolveDevice(choice);
+export function resolveFor(
+  choice: DeviceChoice,
+  precision: Precision | undefined,
+  library?: string,
+): Device {
+  const device = resolveDevice(choice, library);
   if (precision === 'int8' && device === 'cuda') {
     throw new BackboneError(
       'bad_option',

@@ -71,12 +71,12 @@ export interface RowLogits {
 
 export interface PredictorOptions {
   readonly device?: DeviceChoice;
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /**
    * Of the large matrices. `int8` is for CPUs: twice to three times as fast, answers a little off.
    * @default float16 on CUDA, else float32
    */
-  readonly precision?: Precision;
+  readonly precision?: Precision | undefined;
 }
 
 export class Predictor {

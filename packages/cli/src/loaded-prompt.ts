@@ -3,6 +3,7 @@ import {
   type Backbone,
   type DeviceChoice,
   openBackbone,
+  type Precision,
   Predictor,
   usableTokens,
 } from '@polyprompt/backbone';
@@ -26,6 +27,7 @@ export interface LoadOptions {
   readonly backbone?: string;
   readonly device?: DeviceChoice;
   readonly threads?: number;
+  readonly precision?: Precision;
 }
 
 /** @throws PromptError, BackboneError, CliError `backbone_needed` */

@@ -2,7 +2,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DEVICE_CHOICES, type DeviceChoice } from '@polyprompt/backbone';
+import {
+  DEVICE_CHOICES,
+  type DeviceChoice,
+  PRECISIONS,
+  type Precision,
+} from '@polyprompt/backbone';
 import { OFFSET_UNITS, type OffsetUnit } from '@polyprompt/tasks';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
@@ -46,6 +51,20 @@ export function withDevice(command: Command): Command {
       new Option('--device <device>', 'where to compute').choices(DEVICE_CHOICES).default('auto'),
     )
     .option('--threads <n>', 'CPU threads (default: all cores)', whole(1));
+}
+
+export interface PrecisionOptions {
+  readonly precision?: Precision;
+}
+
+/** For commands that answer; training knows float32 alone. */
+export function withPrecision(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--precision <precision>',
+      'what large matrices are multiplied in (default: float32 on a CPU, float16 on a GPU)',
+    ).choices(PRECISIONS),
+  );
 }
 
 export interface ReadingOptions {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openBackbone, Predictor } from '@polyprompt/backbone';
+import { openBackbone, type Precision, Predictor } from '@polyprompt/backbone';
 import { writeTinyBackbone } from '@polyprompt/backbone/testing';
 import { manualClock } from '@polyprompt/clock';
 import type { Prompt } from '@polyprompt/prompts';
@@ -51,8 +51,12 @@ const ask = (promptKey: string, ...texts: string[]) =>
   engine.infer({ promptKey, task, inputs: texts.map((text) => ({ text })) });
 
 /** What one row alone gives on this thread, without any of this package. */
-async function alone(prompt: Prompt, text: string): Promise<readonly LabelScore[]> {
-  const predictor = new Predictor(backbone, { device: 'cpu', threads: 1 });
+async function alone(
+  prompt: Prompt,
+  text: string,
+  precision: Precision = 'float32',
+): Promise<readonly LabelScore[]> {
+  const predictor = new Predictor(backbone, { device: 'cpu', threads: 1, precision });
   const { ids, typeIds } = await backbone.tokenizer().encode(text);
   const [logits] = await predictor.predict([{ ids, typeIds, prompt }]);
   await predictor.release();
@@ -71,33 +75,38 @@ function expectClose(actual: readonly LabelScore[], wanted: readonly LabelScore[
 }
 
 describe('answers', () => {
-  it('are the same in a mixed batch as one by one', async () => {
-    open({ limits: { batchPadding: 0.9 } });
-    const kinds: TinyPromptOptions[] = [
-      { seed: 2, length: 1, labels: labels(2) },
-      { seed: 3, length: 9, labels: labels(7) },
-      { seed: 4, length: 4, labels: labels(3), pooling: 'mean' },
-      { seed: 5, length: 30, labels: labels(1), pooling: 'last' },
-      { seed: 6, method: 'soft', length: 5, labels: labels(4) },
-      { seed: 7, method: 'head', labels: labels(5) },
-    ];
-    const texts = ['a', 'some words, no more', 'a longer text than others'];
-    const cases = kinds.flatMap((kind) => {
-      const key = `mixed-${kind.seed}`;
-      const prompt = define(key, kind);
-      return texts.map((text) => ({ key, prompt, text }));
-    });
-    const wanted = await Promise.all(cases.map(({ prompt, text }) => alone(prompt, text)));
-    // The first takes the worker; the rest wait for it and become one batch.
-    const first = ask('p', 'first');
-    const results = await Promise.all(cases.map(({ key, text }) => ask(key, text)));
-    await first;
-    expect(engine.stats().batcher).toMatchObject({ rows: 1 + cases.length });
-    expect(engine.stats().batcher.batches).toBeLessThan(5);
-    results.forEach(({ answers }, i) => {
-      expectClose(answers[0]!, wanted[i]!);
-    });
-  });
+  it.each(['float32', 'int8'] as const)(
+    'in %s are the same in a mixed batch as one by one',
+    async (precision) => {
+      open({ limits: { batchPadding: 0.9 }, precision });
+      const kinds: TinyPromptOptions[] = [
+        { seed: 2, length: 1, labels: labels(2) },
+        { seed: 3, length: 9, labels: labels(7) },
+        { seed: 4, length: 4, labels: labels(3), pooling: 'mean' },
+        { seed: 5, length: 30, labels: labels(1), pooling: 'last' },
+        { seed: 6, method: 'soft', length: 5, labels: labels(4) },
+        { seed: 7, method: 'head', labels: labels(5) },
+      ];
+      const texts = ['a', 'some words, no more', 'a longer text than others'];
+      const cases = kinds.flatMap((kind) => {
+        const key = `mixed-${kind.seed}`;
+        const prompt = define(key, kind);
+        return texts.map((text) => ({ key, prompt, text }));
+      });
+      const wanted = await Promise.all(
+        cases.map(({ prompt, text }) => alone(prompt, text, precision)),
+      );
+      // The first takes the worker; the rest wait for it and become one batch.
+      const first = ask('p', 'first');
+      const results = await Promise.all(cases.map(({ key, text }) => ask(key, text)));
+      await first;
+      expect(engine.stats().batcher).toMatchObject({ rows: 1 + cases.length });
+      expect(engine.stats().batcher.batches).toBeLessThan(5);
+      results.forEach(({ answers }, i) => {
+        expectClose(answers[0]!, wanted[i]!);
+      });
+    },
+  );
 
   it('keep the order of many inputs and options of the task', async () => {
     open({ limits: { batchRows: 3 } });

@@ -8,6 +8,7 @@ import {
   type Device,
   type DeviceChoice,
   openBackbone,
+  type Precision,
   type PromptKind,
   tensorsOf,
   usableTokens,
@@ -38,6 +39,11 @@ export interface EngineOptions {
   readonly limits?: Partial<ServingLimits>;
   /** Default `auto`: CUDA where it is installed, else the CPU. */
   readonly device?: DeviceChoice;
+  /**
+   * Of the large matrices. `int8` is for CPUs: twice to three times as many answers, a little off. Default: that of
+   * the device, float32 on a CPU.
+   */
+  readonly precision?: Precision;
   /** Worker threads, each with its own sessions. Default 1: one batch at a time on all cores. */
   readonly workers?: number;
   /** Threads inside one operator. Default: the cores, divided among the workers. */
@@ -102,7 +108,7 @@ export class Engine {
   #closed = false;
 
   constructor(options: EngineOptions) {
-    const { backboneDir, clock = steadyClock, workers = 1, device = 'auto' } = options;
+    const { backboneDir, clock = steadyClock, workers = 1, device = 'auto', precision } = options;
     const threads = options.threads ?? Math.max(1, Math.floor(availableParallelism() / workers));
     checkCount('workers', workers);
     checkCount('threads', threads);
@@ -112,7 +118,7 @@ export class Engine {
     this.#admission = new Admission(this.limits);
     this.#pool = new WorkerPool({
       workers,
-      settings: { backboneDir, device, threads, graphs: options.graphs ?? ['prefix'] },
+      settings: { backboneDir, device, precision, threads, graphs: options.graphs ?? ['prefix'] },
       onLost: () => this.#workerLost(),
       ...(options.workerEntry ? { entry: options.workerEntry } : {}),
     });

@@ -33,9 +33,9 @@ try {
   post({ type: 'start_failed', failure: toFailure(error) });
 }
 
-async function start({ backboneDir, device, threads, graphs }: WorkerSettings): Promise<Predictor> {
+async function start({ backboneDir, graphs, ...placed }: WorkerSettings): Promise<Predictor> {
   const backbone = openBackbone(backboneDir);
-  const predictor = new Predictor(backbone, { device, threads });
+  const predictor = new Predictor(backbone, placed);
   const ids = [backbone.spec.padId, backbone.spec.padId];
   for (const kind of graphs) {
     await predictor.predict([{ ids, prompt: warmUpPrompt(backbone.spec, kind) }]);

@@ -1,9 +1,17 @@
 /** What the HTTP thread and an inference worker say to each other. */
-import type { Device, DeviceChoice, PromptKind, PromptTensors } from '@polyprompt/backbone';
+import type {
+  Device,
+  DeviceChoice,
+  Precision,
+  PromptKind,
+  PromptTensors,
+} from '@polyprompt/backbone';
 
 export interface WorkerSettings {
   readonly backboneDir: string;
   readonly device: DeviceChoice;
+  /** Of the large matrices; the device's own when absent. */
+  readonly precision?: Precision | undefined;
   /** Threads inside one operator. */
   readonly threads: number;
   /** The graphs that are built, and run once, before the worker is ready; others when first needed. */

@@ -59,6 +59,7 @@ export async function loadService({
     backbone,
     load: promptLoader(registry),
     device: 'cpu',
+    ...(config.precision !== undefined && { precision: config.precision }),
     limits: limitsOf(config),
     ...threadsOf(config, env),
   });

@@ -60,6 +60,30 @@ describe('npm start', () => {
     expect(await second.end('SIGINT')).toBe(0);
   });
 
+  it('answers in int8 where the settings say so', async () => {
+    const authorization = 'Bearer my-own-key';
+    const scores = async (home: string, precision: string) => {
+      const service = await start(home, {
+        POLYPROMPT_BACKBONE: '',
+        POLYPROMPT_KEY: 'my-own-key',
+        POLYPROMPT_PRECISION: precision,
+      });
+      const response = await fetch(`${service.url}/models/topics`, {
+        method: 'POST',
+        headers: { authorization, 'content-type': 'application/json' },
+        body: JSON.stringify({ inputs: 'The soup needs salt, and the bread is fresh.' }),
+      });
+      const [labels] = TextClassificationResponse.parse(await response.json()) as [LabelScore[]];
+      expect(await service.end('SIGTERM')).toBe(0);
+      return labels;
+    };
+    const [int8, float32] = [await scores('int8', 'int8'), await scores('float32', '')];
+    expect(int8[0]!.label).toBe('food');
+    expect(int8[0]!.label).toBe(float32[0]!.label);
+    expect(int8[0]!.score).toBeCloseTo(float32[0]!.score, 1);
+    expect(int8).not.toEqual(float32);
+  });
+
   it('takes a key of the caller, after a kill too', async () => {
     const key = { POLYPROMPT_KEY: 'my-own-key' };
     const first = await start('killed', key);

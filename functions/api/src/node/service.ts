@@ -53,13 +53,15 @@ export async function startService(
         fetch: async (id, options) => (await registryOf()).backbones.fetch(id, options),
       },
     });
-    const { deadlineMs, pendingInputs, tenantInputs, cacheBytes, device, threads } = config;
+    const { deadlineMs, pendingInputs, tenantInputs, cacheBytes, device, precision, threads } =
+      config;
     const engine = createEngine({
       backboneDir: backbone.dir,
       backbone,
       load: async (key) => promptLoader(await registryOf())(key),
       device,
       limits: { deadlineMs, pendingInputs, tenantInputs, cacheBytes },
+      ...(precision !== undefined && { precision }),
       ...(threads !== undefined && { threads }),
     });
     cleanUp.defer(() => engine.close());

@@ -9,6 +9,8 @@ export interface QuantizedMatrix {
 }
 
 const STEPS = 127;
+/** A column of nothing larger counts as zeros; its scale would have too few bits. */
+const SMALLEST = 1e-30;
 /** Side of the squares in which the matrix is transposed: both sides of one stay in the cache. */
 const SQUARE = 64;
 
@@ -29,9 +31,9 @@ export function quantizeColumns(
       const size = Math.abs(weight[at]!);
       if (size > most) most = size;
     }
-    // Of a column of zeros any scale will do.
-    scale[n] = most > 0 ? most / STEPS : 1;
-    perStep[n] = most > 0 ? STEPS / most : 0;
+    const some = most > SMALLEST;
+    scale[n] = some ? most / STEPS : 1;
+    perStep[n] = some ? STEPS / most : 0;
   }
   const matrix = new Int8Array(inputs * outputs);
   for (let top = 0; top < outputs; top += SQUARE) {

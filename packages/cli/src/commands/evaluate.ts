@@ -16,10 +16,12 @@ import { type LoadedPrompt, loadPrompt } from '../loaded-prompt.ts';
 import {
   type DeviceOptions,
   type LimitOptions,
+  type PrecisionOptions,
   signed,
   whole,
   withDevice,
   withLimits,
+  withPrecision,
 } from '../options.ts';
 import { table } from '../table.ts';
 import { checkFlags, viewOf } from '../tasks/index.ts';
@@ -27,6 +29,7 @@ import type { TaskOptions } from '../tasks/view.ts';
 
 interface Options
   extends DeviceOptions,
+    PrecisionOptions,
     LimitOptions,
     Pick<TaskOptions, 'stride' | 'maxAnswerTokens' | 'nullThreshold'> {
   readonly prompt: string;
@@ -77,7 +80,7 @@ export function evaluateCommand(): Command {
     )
     .option('--details', 'scores of every label, and which labels are taken for which')
     .option('--json', 'everything as JSON');
-  return withDevice(withLimits(command))
+  return withPrecision(withDevice(withLimits(command)))
     .addHelpText(
       'after',
       `

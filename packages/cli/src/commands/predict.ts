@@ -10,15 +10,17 @@ import { type LoadedPrompt, loadPrompt } from '../loaded-prompt.ts';
 import {
   type DeviceOptions,
   type LimitOptions,
+  type PrecisionOptions,
   signed,
   whole,
   withDevice,
   withLimits,
+  withPrecision,
 } from '../options.ts';
 import { checkFlags, viewOf } from '../tasks/index.ts';
 import { INPUT_FLAGS, type TaskOptions } from '../tasks/view.ts';
 
-interface Options extends DeviceOptions, LimitOptions, TaskOptions {
+interface Options extends DeviceOptions, PrecisionOptions, LimitOptions, TaskOptions {
   readonly prompt: string;
   readonly backbone?: string;
   readonly file?: string;
@@ -58,7 +60,7 @@ export function predictCommand(): Command {
       signed,
     )
     .option('--batch-tokens <n>', 'tokens computed at once', whole(1), DEFAULT_BATCH_TOKENS);
-  return withDevice(withLimits(command))
+  return withPrecision(withDevice(withLimits(command)))
     .addHelpText(
       'after',
       `

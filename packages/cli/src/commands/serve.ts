@@ -16,6 +16,7 @@ interface Options {
   readonly home?: string;
   readonly backbone?: string;
   readonly key?: string;
+  readonly precision?: string;
 }
 
 export function serveCommand(): Command {
@@ -25,6 +26,7 @@ export function serveCommand(): Command {
     .option('--home <dir>', 'POLYPROMPT_HOME')
     .option('--backbone <dir or name>', 'POLYPROMPT_BACKBONE')
     .option('--key <secret>', 'POLYPROMPT_KEY')
+    .option('--precision <precision>', 'POLYPROMPT_PRECISION')
     .addHelpText('after', () => `\n${settings()}`)
     .addHelpText(
       'after',
@@ -44,12 +46,13 @@ function settings(): string {
   return paragraphs.join('\n\n');
 }
 
-async function serve({ port, home, backbone, key }: Options): Promise<void> {
+async function serve({ port, home, backbone, key, precision }: Options): Promise<void> {
   const given = {
     POLYPROMPT_PORT: port,
     POLYPROMPT_HOME: home,
     POLYPROMPT_BACKBONE: backbone,
     POLYPROMPT_KEY: key,
+    POLYPROMPT_PRECISION: precision,
   };
   const chosen = Object.entries(given).filter(([, value]) => value !== undefined);
   const service = spawn(process.execPath, ['--import', GUARD, ENTRY], {
