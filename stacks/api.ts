@@ -32,6 +32,7 @@ export function apiEnvironment({
     POLYPROMPT_BUCKET: state.bucket.name,
     POLYPROMPT_QUEUE: jobs.main.url,
     POLYPROMPT_BACKBONE: settings.backbone,
+    ...(settings.precision ? { POLYPROMPT_PRECISION: settings.precision } : {}),
     // Batch trains.
     POLYPROMPT_TUNER: 'off',
   };

@@ -54,6 +54,8 @@ export interface StageSettings {
   readonly region: string;
   /** One of models/, or one that was pushed to the bucket. */
   readonly backbone: string;
+  /** What the API's large matrices are multiplied in; int8 is faster, and its answers a little off. */
+  readonly precision?: 'float32' | 'int8';
   readonly api: FunctionSettings | ServiceSettings;
   readonly tuner: TunerSettings;
   readonly alarms: AlarmSettings;

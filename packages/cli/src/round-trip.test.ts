@@ -189,6 +189,34 @@ describe('evaluate', () => {
   });
 });
 
+describe('--precision', () => {
+  it('answers in int8 with nearly the scores of float32', async () => {
+    const ask = async (...precision: string[]) => {
+      const { code, stdout, stderr } = await cli([
+        'predict',
+        ...use,
+        '--text',
+        'the rain',
+        ...precision,
+      ]);
+      expect(code, stderr).toBe(0);
+      return answers(stdout)[0]!;
+    };
+    const [float32, int8] = [await ask(), await ask('--precision', 'int8')];
+    expect(int8.label).toBe(float32.label);
+    expect(int8.score).toBeCloseTo(float32.score, 1);
+    expect(int8.score).not.toBe(float32.score);
+    const { code } = await cli(['evaluate', ...use, '--data', dev, '--precision', 'int8']);
+    expect(code).toBe(0);
+  });
+
+  it('is refused with the choices where it is none of them', async () => {
+    const { code, stderr } = await cli(['evaluate', ...use, '--data', dev, '--precision', 'int4']);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/'int4' is invalid.*float32, float16, int8/);
+  });
+});
+
 describe('prompt and backbone', () => {
   it('show what a prompt is', async () => {
     const { code, stdout } = await cli(['prompt', 'show', prompt]);
