@@ -171,6 +171,25 @@ describe('jobs', () => {
     await refused(1, /known are default, tu2022-xnli/, ...data, '--recipe', 'magic');
   });
 
+  it('continue from a version', async () => {
+    const data = [...create, '--train', train, '--dev', dev, '--epochs', '1'];
+    const ended = async (...more: string[]) => {
+      const lines = await done(...data, ...more, '--quiet', '--follow', '--json');
+      return JSON.parse(lines.trim().split('\n').at(-1)!) as FineTuningJob;
+    };
+    const shape = ['--pooling', 'first', '--reparameterise', '8'];
+    expect(await ended('--name', 'parent', ...shape)).toMatchObject({
+      status: 'succeeded',
+      prompt: { pooling: 'first', reparameterise: 8 },
+    });
+    expect(await ended('--name', 'child', '--from', 'parent@1')).toMatchObject({
+      status: 'succeeded',
+      prompt: { from: 'ft:tiny:default:parent:1' },
+    });
+    await refused(2, /--pooling <rule>.*Allowed choices/, ...data, '--pooling', 'best');
+    await refused(1, /nobody/, ...data, '--from', 'nobody');
+  });
+
   it('are paused, resumed, left alone and cancelled', async () => {
     const data = ['--train', long, '--epochs', '50', '--batch-size', '1', '--quiet'];
     const { id } = await json<FineTuningJob>(...create, ...data);

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { FineTuningJob, JobCreate } from '@polyprompt/contract';
+import { TRAINED_POOLING } from '@polyprompt/prompts';
 import { TASK_NAMES } from '@polyprompt/tasks';
 import { METHODS, parseCandidateLists } from '@polyprompt/tuning';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -37,6 +38,9 @@ interface CreateOptions extends FollowOptions, ReadingOptions {
   readonly recipe?: string;
   readonly method?: string;
   readonly length?: number;
+  readonly from?: string;
+  readonly pooling?: string;
+  readonly reparameterise?: number;
   readonly lr?: number;
   readonly candidates?: string;
   readonly dropout?: number;
@@ -133,6 +137,11 @@ function createCommand(): Command {
     .option('--recipe <name>', 'where the other settings come from')
     .addOption(new Option('--method <method>', 'what is tuned beside the head').choices(methods))
     .option('--length <n>', 'length of the prompt in virtual tokens', whole(1))
+    .option('--from <version>', 'continue from this version: name, name@alias or name@7')
+    .addOption(
+      new Option('--pooling <rule>', 'which states the head reads').choices(TRAINED_POOLING),
+    )
+    .option('--reparameterise <width>', 'compute the prompt by a network while training', whole(1))
     .option('--lr <rate>', 'learning rate', decimal)
     .option('--dropout <share>', 'dropout on the prefix', decimal)
     .option('--epochs <n>', 'passes over the training data, at most', whole(1))
@@ -170,7 +179,8 @@ async function createJob(service: Service, options: CreateOptions): Promise<void
 }
 
 async function jobBody(service: Service, options: CreateOptions): Promise<JobCreate> {
-  const { task, method, length, recipe, dropout, languages, activate } = options;
+  const { task, method, length, from, pooling, reparameterise } = options;
+  const { recipe, dropout, languages, activate } = options;
   return {
     model: options.backbone ?? (await service.call('ready')).backbone.id,
     training_file: await fileId(service, options.train, options),
@@ -185,7 +195,8 @@ async function jobBody(service: Service, options: CreateOptions): Promise<JobCre
       },
     },
     prompt: {
-      ...{ task, method, length, recipe, dropout, languages, activate },
+      ...{ task, method, length, from, pooling, reparameterise },
+      ...{ recipe, dropout, languages, activate },
       learning_rate: options.lr,
       early_stopping: options.patience,
       offset_unit: options.offsetUnit,
