@@ -134,6 +134,19 @@ it('int8 with soft prompts and dense layers answers nearly as float32', async ()
   expect(worst(wanted, found)).toBeLessThan(TOLERANCE * size);
 });
 
+it('int8 of more than a graph can hold is refused with the number of weights', () => {
+  const { spec, checkpoint } = open('roberta');
+  const name = 'layers.0.mlp.up.weight';
+  const ref = { ...checkpoint.tensors.get(name)!, shape: [60_000, 40_000] };
+  const large = { ...checkpoint, tensors: new Map(checkpoint.tensors).set(name, ref) };
+  expect(() => servingGraph(spec, large, 'prefix', { precision: 'int8' })).toThrow(
+    expect.objectContaining({
+      code: 'bad_option',
+      message: expect.stringMatching(/have 2400\d+ weights.*may be 2130706432; use "float32"/),
+    }),
+  );
+});
+
 it('int8 is refused on a GPU, named or found, with what to do', () => {
   const library = import.meta.filename;
   for (const choice of ['auto', 'cuda'] as const) {

@@ -13,6 +13,7 @@ import {
 } from '@polyprompt/autodiff';
 import { readFloat32 } from '@polyprompt/safetensors';
 import type { Checkpoint, WeightDtype, WeightRef } from '../checkpoint.ts';
+import { BackboneError } from '../errors.ts';
 import type { CanonicalName } from '../names.ts';
 import { quantizeColumns } from './quantize.ts';
 
@@ -71,8 +72,22 @@ function plain(weight: Value, x: Value): Value {
   return matmul(x, weight, { transB: true });
 }
 
+/** A protobuf file ends at 2 GiB; what is not weights takes a few MB of it. */
+const MAX_BYTES = 2 ** 31 - 2 ** 24;
+
+function checkSize({ dir, tensors }: Checkpoint): void {
+  const linear = [...tensors].filter(([name]) => LINEAR.test(name));
+  const bytes = linear.reduce((sum, [, { shape }]) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  if (bytes <= MAX_BYTES) return;
+  throw new BackboneError(
+    'bad_option',
+    `${dir}: the linear layers have ${bytes} weights, with precision "int8" there may be ${MAX_BYTES}; use "float32"`,
+  );
+}
+
 /** Layers that read the same states share the bytes of these. */
 function quantizedProducts(graph: Graph, checkpoint: Checkpoint): Weights['product'] {
+  checkSize(checkpoint);
   const rows = memoised<Value, QuantizedRows>(quantizeRows);
   const matrices = memoised((name: CanonicalName) => {
     const ref = tensor(checkpoint, name);
