@@ -8,7 +8,7 @@ import {
   PRECISIONS,
   type Precision,
 } from '@polyprompt/backbone';
-import { OFFSET_UNITS, type OffsetUnit } from '@polyprompt/tasks';
+import { AGGREGATIONS, OFFSET_UNITS, type OffsetUnit } from '@polyprompt/tasks';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 /** A whole number of at least `least`. */
@@ -100,6 +100,36 @@ export function withLimits(command: Command): Command {
       whole(3),
     )
     .option('--truncate', 'cut longer texts instead of refusing them');
+}
+
+/** What is to be answered, for commands that take it on the command line. */
+export function withTexts(command: Command): Command {
+  return command
+    .option('--text <text...>', 'texts to classify or to tag')
+    .option('--text-pair <text...>', 'second texts, one for each --text')
+    .option('--question <text...>', 'questions to answer')
+    .option('--context <text...>', 'where the answers are: one for all questions, or one for each');
+}
+
+/** How the answers are to be, by task: `TaskOptions`. */
+export function withAnswers(command: Command): Command {
+  return command
+    .option(
+      '--top-k <n>',
+      'only the best labels (default: all) or answers (default: one)',
+      whole(1),
+    )
+    .addOption(new Option('--aggregation <how>', 'how words become entities').choices(AGGREGATIONS))
+    .option('--ignore-labels <label...>', 'labels to leave out of the entities (default: O)')
+    .option('--stride <n>', 'tokens that the windows of a long text share', whole(0))
+    .addOption(new Option('--offset-unit <unit>', 'what offsets count').choices(OFFSET_UNITS))
+    .option('--max-answer-tokens <n>', 'longest answer to a question (default: 30)', whole(1))
+    .option('--handle-impossible', 'answer "" where the context does not hold the answer')
+    .option(
+      '--null-threshold <n>',
+      "how much surer than of an answer that takes; a log ratio (default: the prompt's own)",
+      signed,
+    );
 }
 
 /** The backbone that comes with the project; undefined where it does not. */

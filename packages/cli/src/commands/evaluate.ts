@@ -1,15 +1,8 @@
 /** `polyprompt evaluate`: scores of a prompt on labelled files, per file and language. */
 import { readFileSync } from 'node:fs';
-import {
-  type Evaluation,
-  type Example,
-  OFFSET_UNITS,
-  type OffsetUnit,
-  type Scores,
-  showIssue,
-} from '@polyprompt/tasks';
+import { type Evaluation, type Example, type Scores, showIssue } from '@polyprompt/tasks';
 import { answerInputs, tokenLimit } from '@polyprompt/tuning';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { CliError } from '../errors.ts';
 import { count, cutNotice, fixed, plural } from '../format.ts';
 import { type LoadedPrompt, loadPrompt } from '../loaded-prompt.ts';
@@ -17,11 +10,13 @@ import {
   type DeviceOptions,
   type LimitOptions,
   type PrecisionOptions,
+  type ReadingOptions,
   signed,
   whole,
   withDevice,
   withLimits,
   withPrecision,
+  withReading,
 } from '../options.ts';
 import { table } from '../table.ts';
 import { checkFlags, viewOf } from '../tasks/index.ts';
@@ -31,14 +26,13 @@ interface Options
   extends DeviceOptions,
     PrecisionOptions,
     LimitOptions,
+    ReadingOptions,
     Pick<TaskOptions, 'stride' | 'maxAnswerTokens' | 'nullThreshold'> {
   readonly prompt: string;
   readonly backbone?: string;
   readonly data: readonly string[];
   readonly language?: readonly string[];
   readonly details?: boolean;
-  readonly offsetUnit?: OffsetUnit;
-  readonly invalidTags?: 'fix' | 'refuse';
   readonly json?: boolean;
 }
 
@@ -69,18 +63,9 @@ export function evaluateCommand(): Command {
       'how much surer than of an answer "none" must be (default: the prompt\'s own)',
       signed,
     )
-    .addOption(
-      new Option('--offset-unit <unit>', 'what offsets in the data count').choices(OFFSET_UNITS),
-    )
-    .addOption(
-      new Option('--invalid-tags <what>', 'tags that cannot follow each other').choices([
-        'fix',
-        'refuse',
-      ]),
-    )
     .option('--details', 'scores of every label, and which labels are taken for which')
     .option('--json', 'everything as JSON');
-  return withPrecision(withDevice(withLimits(command)))
+  return withPrecision(withDevice(withLimits(withReading(command))))
     .addHelpText(
       'after',
       `

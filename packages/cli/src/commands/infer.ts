@@ -1,8 +1,7 @@
 /** `polyprompt infer`: what `predict` does, at a service. */
-import { AGGREGATIONS, OFFSET_UNITS } from '@polyprompt/tasks';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { CliError } from '../errors.ts';
-import { signed, whole } from '../options.ts';
+import { withAnswers, withTexts } from '../options.ts';
 import type { Service } from '../remote/client.ts';
 import { type RemoteOptions, remoteCommand, withService } from '../remote/command.ts';
 import type { TaskOptions } from '../tasks/view.ts';
@@ -13,34 +12,14 @@ interface Options extends RemoteOptions, Omit<TaskOptions, 'maxTokens'> {
 }
 
 export function inferCommand(): Command {
-  return remoteCommand('infer', 'Answer texts at a service: one line of JSON per text.', [
+  const command = remoteCommand('infer', 'Answer texts at a service: one line of JSON per text.', [
     'infer topics --text "Der Zug hat Verspätung." "Il pleut."',
     'infer topics@3 --text "Il pleut." --top-k 1 --json',
     'infer names --text "Klara wohnt in Köln." --offset-unit utf16',
     'infer qa --question "Who wrote it?" --context "Ann wrote it. Bob read it."',
     'infer qa --question "Who burnt it?" --context "Ann wrote it." --handle-impossible',
-  ])
-    .argument('<prompt>', 'name (its production alias), name@alias, name@version, or an ft: id')
-    .option('--text <text...>', 'texts to classify or to tag')
-    .option('--question <text...>', 'questions to answer')
-    .option('--context <text...>', 'where the answers are: one for all questions, or one for each')
-    .option('--text-pair <text...>', 'second texts, one for each --text')
-    .option(
-      '--top-k <n>',
-      'only the best labels (default: all) or answers (default: one)',
-      whole(1),
-    )
-    .addOption(new Option('--aggregation <how>', 'how words become entities').choices(AGGREGATIONS))
-    .option('--ignore-labels <label...>', 'labels to leave out of the entities (default: O)')
-    .option('--stride <n>', 'tokens that the windows of a long text share', whole(0))
-    .addOption(new Option('--offset-unit <unit>', 'what offsets count').choices(OFFSET_UNITS))
-    .option('--max-answer-tokens <n>', 'longest answer to a question (default: 30)', whole(1))
-    .option('--handle-impossible', 'answer "" where the context does not hold the answer')
-    .option(
-      '--null-threshold <n>',
-      "how much surer than of an answer that takes; a log ratio (default: the prompt's own)",
-      signed,
-    )
+  ]).argument('<prompt>', 'name (its production alias), name@alias, name@version, or an ft: id');
+  return withAnswers(withTexts(command))
     .option('--truncate', 'cut longer texts instead of refusing them')
     .option('--split-key <key>', 'stay on one version of an alias that splits its traffic')
     .addHelpText(

@@ -1,6 +1,6 @@
 /** `polyprompt predict`: one JSON line per input, in their order. */
 import { once } from 'node:events';
-import { AGGREGATIONS, type DatasetIssue, OFFSET_UNITS } from '@polyprompt/tasks';
+import type { DatasetIssue } from '@polyprompt/tasks';
 import { answerInputs, DEFAULT_BATCH_TOKENS, tokenLimit } from '@polyprompt/tuning';
 import { Command, Option } from 'commander';
 import { CliError } from '../errors.ts';
@@ -11,11 +11,12 @@ import {
   type DeviceOptions,
   type LimitOptions,
   type PrecisionOptions,
-  signed,
   whole,
+  withAnswers,
   withDevice,
   withLimits,
   withPrecision,
+  withTexts,
 } from '../options.ts';
 import { checkFlags, viewOf } from '../tasks/index.ts';
 import { INPUT_FLAGS, type TaskOptions } from '../tasks/view.ts';
@@ -37,30 +38,10 @@ export function predictCommand(): Command {
     .description('Answer texts: one line of JSON per text, in their order.')
     .requiredOption('--prompt <dir>', 'folder that "polyprompt tune" wrote')
     .option('--backbone <dir>', 'model folder (default: that of the prompt, where it is at hand)')
-    .option('--text <text...>', 'texts to classify or to tag')
-    .option('--text-pair <text...>', 'second texts, one for each --text')
-    .option('--question <text...>', 'questions to answer')
-    .option('--context <text...>', 'where the answers are: one for all questions, or one for each')
     .option('--file <file>', 'JSONL, CSV, TSV or one text per line; "-" reads standard input')
     .addOption(new Option('--format <format>', 'format of the file').choices(INPUT_FORMATS))
-    .option(
-      '--top-k <n>',
-      'only the best labels (default: all) or answers (default: one)',
-      whole(1),
-    )
-    .addOption(new Option('--aggregation <how>', 'how words become entities').choices(AGGREGATIONS))
-    .option('--ignore-labels <label...>', 'labels to leave out of the entities (default: O)')
-    .option('--stride <n>', 'tokens that the windows of a long text share', whole(0))
-    .addOption(new Option('--offset-unit <unit>', 'what offsets count').choices(OFFSET_UNITS))
-    .option('--max-answer-tokens <n>', 'longest answer to a question (default: 30)', whole(1))
-    .option('--handle-impossible', 'answer "" where the context does not hold the answer')
-    .option(
-      '--null-threshold <n>',
-      "how much surer than of an answer that takes; a log ratio (default: the prompt's own)",
-      signed,
-    )
     .option('--batch-tokens <n>', 'tokens computed at once', whole(1), DEFAULT_BATCH_TOKENS);
-  return withPrecision(withDevice(withLimits(command)))
+  return withPrecision(withDevice(withLimits(withAnswers(withTexts(command)))))
     .addHelpText(
       'after',
       `

@@ -1,7 +1,7 @@
 /** `polyprompt tune`: from a labelled file to a prompt folder. */
 import { type Backbone, openBackbone } from '@polyprompt/backbone';
 import { TRAINED_POOLING } from '@polyprompt/prompts';
-import { OFFSET_UNITS, TASK_NAMES } from '@polyprompt/tasks';
+import { TASK_NAMES } from '@polyprompt/tasks';
 import {
   type FileCheck,
   METHODS,
@@ -22,12 +22,20 @@ import { CliError } from '../errors.ts';
 import { findings } from '../findings.ts';
 import { commandLine, millions, plural } from '../format.ts';
 import { catchInterrupts } from '../interrupts.ts';
-import { type DeviceOptions, decimal, shippedBackbone, whole, withDevice } from '../options.ts';
+import {
+  type DeviceOptions,
+  decimal,
+  type ReadingOptions,
+  shippedBackbone,
+  whole,
+  withDevice,
+  withReading,
+} from '../options.ts';
 import { nothingToDo } from '../output-folder.ts';
 import { showProgress } from '../progress.ts';
 import { reportJson, reportText } from '../tune-report.ts';
 
-interface Options extends DeviceOptions {
+interface Options extends DeviceOptions, ReadingOptions {
   readonly task: TuningSettings['task'];
   readonly backbone?: string;
   readonly train: string;
@@ -50,8 +58,6 @@ interface Options extends DeviceOptions {
   readonly dropout?: number;
   readonly maxTokens?: number;
   readonly truncate?: boolean;
-  readonly offsetUnit?: TuningSettings['offsetUnit'];
-  readonly invalidTags?: TuningSettings['invalidTags'];
   readonly languages?: string[];
   readonly examples?: number;
   readonly devExamples?: number;
@@ -100,10 +106,6 @@ export function tuneCommand(): Command {
     )
     .option('--max-tokens <n>', 'longest text in tokens', whole(3))
     .option('--truncate', 'cut longer texts instead of refusing them')
-    .addOption(choice('--offset-unit <unit>', 'what offsets in the data count', OFFSET_UNITS))
-    .addOption(
-      choice('--invalid-tags <what>', 'tags that cannot follow each other', ['fix', 'refuse']),
-    )
     .option('--languages <tag...>', 'train on examples of these languages alone')
     .option('--examples <n>', 'train on so many examples, drawn by the seed', whole(1))
     .option('--dev-examples <n>', 'score on so many of the dev set, drawn by the seed', whole(1))
@@ -120,7 +122,7 @@ export function tuneCommand(): Command {
     .option('--force', 'replace the prompt or the unfinished run in --out')
     .option('--quiet', 'no progress')
     .option('--json', 'the result as JSON');
-  return withDevice(command)
+  return withDevice(withReading(command))
     .addHelpText(
       'after',
       `
