@@ -41,7 +41,11 @@ export function createInferenceMetrics(
     'Time that requests waited for a prompt.',
   );
   const readings: readonly [string, string, (now: EngineStats) => number][] = [
-    ['ready', 'Whether the backbone is loaded and warm.', ({ ready }) => Number(ready)],
+    [
+      'ready',
+      'Whether the backbone is loaded and warm.',
+      ({ runtime }) => Number(runtime !== null),
+    ],
     ['pending_inputs', 'Texts at work or waiting.', ({ pendingInputs }) => pendingInputs],
     ['refused_total', 'Requests refused because of overload.', ({ refused }) => refused],
     ['worker_restarts_total', 'Inference workers that died.', ({ restarts }) => restarts],

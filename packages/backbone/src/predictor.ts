@@ -105,6 +105,11 @@ export class Predictor {
     return this.#device;
   }
 
+  /** What the large matrices are multiplied in there. */
+  get precision(): Precision {
+    return this.#precision ?? precisionOf(this.#device);
+  }
+
   /**
    * Runs rows as one batch (more when some have soft prompts or dense layers and others do not). Blocks the
    * thread while it computes.

@@ -312,10 +312,10 @@ describe('giving up', () => {
 describe('life', () => {
   it('is ready after a batch through its graphs, and answers who came before', async () => {
     open({ graphs: ['prefix', 'soft', 'none'] });
-    expect(engine.stats().ready).toBe(false);
+    expect(engine.stats().runtime).toBeNull();
     const early = ask('p', 'x');
-    expect(await engine.ready()).toBe('cpu');
-    expect(engine.stats().ready).toBe(true);
+    expect(await engine.ready()).toEqual({ device: 'cpu', precision: 'float32' });
+    expect(engine.stats().runtime).toEqual({ device: 'cpu', precision: 'float32' });
     expect((await early).answers).toHaveLength(1);
   });
 
@@ -341,7 +341,11 @@ describe('life', () => {
     await deadly;
     for (const { answers } of await Promise.all(waiting)) expectClose(answers[0]!, wanted);
     expect(loads).toBe(2);
-    expect(engine.stats()).toMatchObject({ ready: true, restarts: 1, pendingInputs: 0 });
+    expect(engine.stats()).toMatchObject({
+      runtime: { device: 'cpu' },
+      restarts: 1,
+      pendingInputs: 0,
+    });
     expectClose((await ask('p', 'bystander')).answers[0]!, wanted);
   });
 

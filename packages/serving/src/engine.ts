@@ -5,7 +5,6 @@
 import { availableParallelism } from 'node:os';
 import {
   type Backbone,
-  type Device,
   type DeviceChoice,
   openBackbone,
   type Precision,
@@ -23,7 +22,7 @@ import { ServingError, type TooLong } from './errors.ts';
 import { checkFit } from './fit-prompt.ts';
 import { type ServingLimits, withDefaults } from './limits.ts';
 import { type CacheStats, type Lease, PromptCache } from './prompt-cache.ts';
-import type { InferenceRow } from './protocol.ts';
+import type { InferenceRow, Runtime } from './protocol.ts';
 import type { InferRequest, InferResult } from './request.ts';
 import { openScope, type RequestScope } from './request-scope.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -56,7 +55,8 @@ export interface EngineOptions {
 }
 
 export interface EngineStats {
-  readonly ready: boolean;
+  /** Where the workers compute; null while they are not ready. */
+  readonly runtime: Runtime | null;
   /** Inputs admitted and not yet answered. */
   readonly pendingInputs: number;
   /** Requests refused as `overloaded`. */
@@ -150,9 +150,9 @@ export class Engine {
    * Resolves when every worker has loaded the backbone and computed a batch with each of its graphs.
    * @throws ServingError `start_failed`, `worker_crashed`, `closed`; BackboneError
    */
-  async ready(): Promise<Device> {
-    const [device] = await Promise.all([this.#pool.ready(), this.#backbone.fingerprint()]);
-    return device;
+  async ready(): Promise<Runtime> {
+    const [runtime] = await Promise.all([this.#pool.ready(), this.#backbone.fingerprint()]);
+    return runtime;
   }
 
   /**
@@ -170,7 +170,7 @@ export class Engine {
   stats(): EngineStats {
     const { pending, refused } = this.#admission.stats();
     return {
-      ready: this.#pool.isReady,
+      runtime: this.#pool.runtime,
       pendingInputs: pending,
       refused,
       restarts: this.#pool.restarts,

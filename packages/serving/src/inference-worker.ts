@@ -24,7 +24,8 @@ const prompts = new Map<number, PromptTensors>();
 
 try {
   const predictor = await start(workerData as WorkerSettings);
-  post({ type: 'ready', device: predictor.device });
+  const { device, precision } = predictor;
+  post({ type: 'ready', runtime: { device, precision } });
   let work: Promise<void> = Promise.resolve();
   port.on('message', (message: ToWorker) => {
     work = work.then(() => handle(predictor, message));

@@ -18,6 +18,12 @@ export interface WorkerSettings {
   readonly graphs: readonly PromptKind[];
 }
 
+/** Where a worker computes, and what it multiplies the large matrices in. */
+export interface Runtime {
+  readonly device: Device;
+  readonly precision: Precision;
+}
+
 /** One row of a batch. */
 export interface InferenceRow {
   /** Number under which its prompt was loaded. */
@@ -35,7 +41,7 @@ export type ToWorker =
   | { readonly type: 'close' };
 
 export type FromWorker =
-  | { readonly type: 'ready'; readonly device: Device }
+  | { readonly type: 'ready'; readonly runtime: Runtime }
   | { readonly type: 'start_failed'; readonly failure: Failure }
   | {
       readonly type: 'logits';

@@ -4,12 +4,13 @@
  * one that cannot even start is not tried again before somebody asks.
  */
 import { Worker } from 'node:worker_threads';
-import { type Device, type PromptTensors, tensorsOf } from '@polyprompt/backbone';
+import { type PromptTensors, tensorsOf } from '@polyprompt/backbone';
 import { ServingError } from './errors.ts';
 import {
   type FromWorker,
   fromFailure,
   type InferenceRow,
+  type Runtime,
   type ToWorker,
   type WorkerSettings,
 } from './protocol.ts';
@@ -29,11 +30,12 @@ interface Run {
 
 interface Thread {
   readonly worker: Worker;
-  readonly ready: Promise<Device>;
+  readonly ready: Promise<Runtime>;
   /** Ends it in the books: rejects what waits for it. */
   readonly lose: (error: ServingError) => void;
   readonly runs: Map<number, Run>;
-  isReady: boolean;
+  /** Known when it is ready. */
+  runtime: Runtime | null;
 }
 
 const ENTRY = new URL('./inference-worker.ts', import.meta.url);
@@ -50,8 +52,9 @@ export class WorkerClient {
     this.#thread = this.#spawn();
   }
 
-  get isReady(): boolean {
-    return this.#thread?.isReady ?? false;
+  /** Where it computes; null while it is not ready. */
+  get runtime(): Runtime | null {
+    return this.#thread?.runtime ?? null;
   }
 
   /** Workers that died after they had been ready. */
@@ -60,10 +63,10 @@ export class WorkerClient {
   }
 
   /**
-   * The device, when the worker has loaded the backbone and warmed up.
+   * Where it computes, when the worker has loaded the backbone and warmed up.
    * @throws ServingError `start_failed` with the reason as cause, `worker_crashed`, `closed`
    */
-  ready(): Promise<Device> {
+  ready(): Promise<Runtime> {
     return this.#current().ready;
   }
 
@@ -113,7 +116,7 @@ export class WorkerClient {
   #spawn(): Thread {
     const { settings, entry = ENTRY } = this.#options;
     const worker = new Worker(entry, { workerData: settings });
-    const ready = Promise.withResolvers<Device>();
+    const ready = Promise.withResolvers<Runtime>();
     // Whoever cares asks `ready()`; a failed start also fails every run.
     ready.promise.catch(() => {});
     const runs = new Map<number, Run>();
@@ -121,7 +124,7 @@ export class WorkerClient {
       worker,
       ready: ready.promise,
       runs,
-      isReady: false,
+      runtime: null,
       lose(error) {
         ready.reject(error);
         for (const { reject } of runs.values()) reject(error);
@@ -131,8 +134,8 @@ export class WorkerClient {
     worker.on('message', (message: FromWorker) => {
       switch (message.type) {
         case 'ready':
-          thread.isReady = true;
-          ready.resolve(message.device);
+          thread.runtime = message.runtime;
+          ready.resolve(message.runtime);
           return;
         case 'start_failed': {
           const cause = fromFailure(message.failure);
@@ -168,7 +171,7 @@ export class WorkerClient {
     }
     this.#options.onLost();
     thread.lose(error);
-    if (!thread.isReady) return;
+    if (!thread.runtime) return;
     this.#restarts++;
     this.#thread = this.#spawn();
   }

@@ -97,7 +97,7 @@ describe('WorkerPool', () => {
     });
     expect(lost).toBe(1);
     expect(pool.restarts).toBe(1);
-    expect(pool.isReady).toBe(false);
+    expect(pool.runtime).toBeNull();
     await pool.ready();
     await expect(pool.run([row(number, 3)])).rejects.toThrow('is not loaded');
     expect(await pool.run([row(pool.load(prompt), 3)])).toHaveLength(1);
@@ -110,7 +110,7 @@ describe('WorkerPool', () => {
     await expect(pool.run([row(number, 4)])).rejects.toThrow('more batches at a time than workers');
     const [one, other] = await Promise.all(runs);
     expect(one).toEqual(other);
-    expect(pool.isReady).toBe(true);
+    expect(pool.runtime).not.toBeNull();
   });
 
   it('says why a worker cannot start, and tries again when asked again', async () => {
@@ -122,7 +122,7 @@ describe('WorkerPool', () => {
       cause: { name: 'BackboneError', code: 'not_a_model_folder' },
     });
     writeTinyBackbone(late, { family: 'bert' });
-    expect(await pool.ready()).toBe('cpu');
+    expect(await pool.ready()).toMatchObject({ device: 'cpu' });
     expect(pool.restarts).toBe(0);
   });
 

@@ -1,6 +1,6 @@
 /** Several inference workers behind one face. Each holds every loaded prompt, so any can run any batch. */
-import type { Device, PromptTensors } from '@polyprompt/backbone';
-import type { InferenceRow, WorkerSettings } from './protocol.ts';
+import type { PromptTensors } from '@polyprompt/backbone';
+import type { InferenceRow, Runtime, WorkerSettings } from './protocol.ts';
 import { WorkerClient } from './worker-client.ts';
 
 export interface PoolOptions {
@@ -21,8 +21,9 @@ export class WorkerPool {
     this.#idle = [...this.#clients];
   }
 
-  get isReady(): boolean {
-    return this.#clients.every(({ isReady }) => isReady);
+  /** Where the workers compute; null while one of them is not ready. */
+  get runtime(): Runtime | null {
+    return this.#clients.every(({ runtime }) => runtime) ? this.#clients[0]!.runtime : null;
   }
 
   get restarts(): number {
@@ -30,9 +31,9 @@ export class WorkerPool {
   }
 
   /** @throws ServingError as `WorkerClient.ready` */
-  async ready(): Promise<Device> {
-    const devices = await Promise.all(this.#clients.map((client) => client.ready()));
-    return devices[0]!;
+  async ready(): Promise<Runtime> {
+    const runtimes = await Promise.all(this.#clients.map((client) => client.ready()));
+    return runtimes[0]!;
   }
 
   /** Copies a prompt to every worker. @returns the number that rows refer to */

@@ -12,7 +12,7 @@ export function systemHandlers(
   metrics: Registry,
 ): Handlers<'health' | 'ready' | 'ping' | 'info' | 'metrics' | 'openapi' | 'docs'> {
   const ready = async () => {
-    if (!engine.stats().ready) throw ApiError.notReady('the backbone is still loading');
+    if (!engine.stats().runtime) throw ApiError.notReady('the backbone is still loading');
     const { id, fingerprint } = backbone;
     return { status: 'ready' as const, backbone: { id, fingerprint } };
   };
@@ -24,12 +24,16 @@ export function systemHandlers(
     health: async () => ({ status: 'ok', version }),
     ready,
     ping: ready,
-    info: async () => ({
-      model_id: backbone.id,
-      model_sha: backbone.fingerprint,
-      max_client_batch_size: LIMITS.inputs,
-      version,
-    }),
+    info: async () => {
+      const { runtime } = engine.stats();
+      return {
+        model_id: backbone.id,
+        model_sha: backbone.fingerprint,
+        ...(runtime && { model_dtype: runtime.precision, device: runtime.device }),
+        max_client_batch_size: LIMITS.inputs,
+        version,
+      };
+    },
     metrics: async () => respond(await metrics.metrics(), metrics.contentType),
     openapi: async () => respond(json(), 'application/json'),
     docs: async () =>

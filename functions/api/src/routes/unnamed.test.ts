@@ -63,10 +63,12 @@ describe('a container host', () => {
     expect(await ask({ schema: Info }, '', 'GET', '/info')).toEqual({
       model_id: backbone.id,
       model_sha: backbone.fingerprint,
+      model_dtype: 'float32',
+      device: 'cpu',
       max_client_batch_size: 128,
       version: '0.0.0',
     });
   });
 });
 
-const notReady = { ...service.engine.stats(), ready: false };
+const notReady = { ...service.engine.stats(), runtime: null };
