@@ -21,6 +21,7 @@ import corpus
 from batches import Batches, mask_ids, next_ids, pack
 from decoder import Decoder
 from model import PAD, Encoder, sentence_vectors
+from muon import Muon
 
 CONTRAST_SCALE = 20
 LOG_EVERY = 25
@@ -64,6 +65,7 @@ def arguments():
                       help='sampling factors of parallel sources')
     rate = p.add_argument_group('rate')
     rate.add_argument('--lr', type=float, default=1e-3)
+    rate.add_argument('--muon', action='store_true', help='Muon for the matrices of the layers, AdamW for the rest')
     rate.add_argument('--wd', type=float, default=0.01)
     rate.add_argument('--warmup', type=int, default=400, help='steps')
     rate.add_argument('--decay', type=int, default=0, help='steps of linear decay at the end')
@@ -98,12 +100,7 @@ class Trainer:
         self.net = self._start().to(self.device)
         self.topic_heads = torch.nn.ModuleList(
             torch.nn.Linear(self.net.hidden, self.batches.topic_size) for _ in range(2 if a.teach else 0)).to(self.device)
-        parameters = [*self.net.parameters(), *self.topic_heads.parameters()]
-        matrices = [q for q in parameters if q.dim() > 1]
-        vectors = [q for q in parameters if q.dim() <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [{'params': matrices, 'weight_decay': a.wd}, {'params': vectors, 'weight_decay': 0}],
-            lr=a.lr, betas=(0.9, 0.98), eps=1e-6)
+        self.optimizers = self._optimizers()
         self.state_path = os.path.join(a.out, 'state.pt')
         for folder in (a.out, a.branch):
             if folder and os.path.exists(os.path.join(folder, 'state.pt')):
@@ -124,16 +121,28 @@ class Trainer:
             net.word.weight.data.copy_(e / e.std() * 0.04 + torch.randn_like(e) * 0.005)
         return net
 
+    def _optimizers(self):
+        a, parameters = self.a, [*self.net.parameters(), *self.topic_heads.parameters()]
+        inner = [q for q in self.net.layers.parameters() if q.dim() > 1] if a.muon else []
+        known = set(inner)
+        matrices = [q for q in parameters if q.dim() > 1 and q not in known]
+        vectors = [q for q in parameters if q.dim() <= 1]
+        adamw = torch.optim.AdamW(
+            [{'params': matrices, 'weight_decay': a.wd}, {'params': vectors, 'weight_decay': 0}],
+            lr=a.lr, betas=(0.9, 0.98), eps=1e-6)
+        return [adamw, Muon(inner, a.lr, weight_decay=a.wd)] if a.muon else [adamw]
+
     def _restore(self, path):
         state = torch.load(path, map_location=self.device)
         self.net.load_state_dict(state['net'])
         self.topic_heads.load_state_dict(state['topic_heads'])
-        self.optimizer.load_state_dict(state['optimizer'])
+        for optimizer, kept in zip(self.optimizers, state['optimizers']):
+            optimizer.load_state_dict(kept)
         self.step, self.seen, self.seconds = state['step'], state['seen'], state['seconds']
 
     def save(self):
         state = {'net': self.net.state_dict(), 'topic_heads': self.topic_heads.state_dict(),
-                 'optimizer': self.optimizer.state_dict(),
+                 'optimizers': [optimizer.state_dict() for optimizer in self.optimizers],
                  'step': self.step, 'seen': self.seen, 'seconds': self.seconds}
         checkpoint.replace_file(self.state_path, lambda f: torch.save(state, f))
         checkpoint.save_folder(self.net, self.a.out, os.path.join(self.a.data, 'tokenizer.json'))
@@ -185,15 +194,18 @@ class Trainer:
         kinds = list(self.draw)
         shares = np.array([getattr(self.a, k) for k in kinds])
         kind = kinds[rng.choice(len(kinds), p=shares / shares.sum())]
-        for group in self.optimizer.param_groups:
+        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+        for group in groups:
             group['lr'] = rate
         with torch.autocast(self.device, dtype=torch.bfloat16):
             drawn = self.draw[kind](rng)
             losses, count = self.lm_losses(drawn) if drawn.others is None else self.contrast_losses(drawn)
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         sum(loss * self.weight.get(name, 1.0) for name, loss in losses.items()).backward()
-        torch.nn.utils.clip_grad_norm_([q for g in self.optimizer.param_groups for q in g['params']], 1.0)
-        self.optimizer.step()
+        torch.nn.utils.clip_grad_norm_([q for g in groups for q in g['params']], 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
         self.seen[kind] = self.seen.get(kind, 0) + count
         return {f'{kind}_{name}': float(loss) for name, loss in losses.items()}

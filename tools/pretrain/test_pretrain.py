@@ -16,6 +16,7 @@ import decontaminate
 from batches import Batches, mask_ids, next_ids, pack
 from decoder import Decoder
 from model import BOS, EOS, PAD, Encoder, pooled
+from muon import UPDATE_RMS, Muon
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORDS = {
@@ -115,7 +116,7 @@ class Recipe(unittest.TestCase):
         self.assertAlmostEqual(float((masked[picked] == VOCABULARY - 1).float().mean()), 0.8, delta=0.06)
 
     def test_a_resumed_run_equals_an_uninterrupted_one(self):
-        for model in ([], ['--causal']):
+        for model in ([], ['--causal'], ['--muon']):
             whole, parts = (self.at(name + ''.join(model)) for name in ('whole', 'parts'))
             for folder, counts in ((whole, [8]), (parts, [5, 8])):
                 for steps in counts:
@@ -185,6 +186,31 @@ class Models(unittest.TestCase):
         self.assertTrue(torch.equal(after[:7], before[:7]))
         self.assertTrue(torch.equal(after[7:15], before[3:7].repeat(2, 1)))
         self.assertEqual(after.shape, before.shape)
+
+
+class Updates(unittest.TestCase):
+    def step_of(self, shape, gradient, **settings):
+        p = torch.nn.Parameter(torch.ones(shape))
+        p.grad = gradient
+        Muon([p], lr=1.0, **settings).step()
+        return p.detach() - 1
+
+    def test_muon_moves_a_matrix_evenly_along_its_gradients_directions(self):
+        torch.manual_seed(0)
+        for shape in ((16, 48), (48, 16), (32, 32)):
+            gradient = torch.randn(shape)
+            update = -self.step_of(shape, gradient)
+            u, _, v = torch.linalg.svd(gradient, full_matrices=False)
+            cosine = (update * (u @ v)).sum() / update.norm() / (u @ v).norm()
+            self.assertGreater(float(cosine), 0.97)
+            self.assertAlmostEqual(float(update.square().mean().sqrt()) / UPDATE_RMS, 1, delta=0.3)
+
+    def test_muon_does_not_depend_on_the_gradients_size_and_decays_weights_apart(self):
+        gradient = torch.eye(8) + 0.1
+        step = self.step_of((8, 8), gradient)
+        self.assertTrue(torch.allclose(step, self.step_of((8, 8), gradient * 1e-3), atol=1e-2))
+        decayed = self.step_of((8, 8), gradient, weight_decay=0.5)
+        self.assertTrue(torch.allclose(decayed, step - 0.5, atol=1e-6))
 
 
 class Units(unittest.TestCase):
