@@ -26,6 +26,8 @@ export const LIMITS = {
   /** Classes or answers asked for by `top_k`. */
   topK: 1000,
   candidateLabels: 100,
+  /** Labels that an answer leaves out. */
+  ignoredLabels: 1000,
 
   /** Names of prompts, aliases, tenants and backbones, in characters. */
   nameLength: 64,
@@ -46,6 +48,8 @@ export const LIMITS = {
   reparameterisation: 8192,
   promptLength: 512,
   seed: 2_147_483_647,
+  /** Languages that a job trains on. */
+  languages: 1000,
   /** Combinations of settings that one job tries. */
   candidates: 64,
 

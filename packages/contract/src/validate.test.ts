@@ -5,6 +5,7 @@ import { FileCreateFields, FileListQuery } from './schemas/files.ts';
 import {
   QuestionAnsweringRequest,
   TextClassificationRequest,
+  TokenClassificationRequest,
   ZeroShotRequest,
 } from './schemas/inference.ts';
 import { hyperparametersOf, JobCreate, JobListQuery } from './schemas/jobs.ts';
@@ -54,6 +55,31 @@ describe('validate', () => {
       TextClassificationRequest,
       { inputs: Array(1000).fill('a') },
       '422 inputs: expected at most 128 items, received an array of 1000 items',
+    ],
+    [
+      TextClassificationRequest,
+      { inputs: Array(100_001).fill('a') },
+      '422 inputs: expected at most 128 items, received an array of 100001 items',
+    ],
+    [
+      TokenClassificationRequest,
+      { inputs: Array(3).fill({ tokens: Array(50_000).fill(0) }) },
+      '400 inputs[0].tokens[0]: expected string, received 0',
+    ],
+    [
+      TokenClassificationRequest,
+      { inputs: { tokens: [...Array(49_999).fill('a'), ''] } },
+      '422 inputs.tokens[49999]: must not be empty',
+    ],
+    [
+      TokenClassificationRequest,
+      { inputs: 'a', parameters: { ignore_labels: Array(1001).fill('O') } },
+      '422 parameters.ignore_labels: expected at most 1000 items, received an array of 1001 items',
+    ],
+    [
+      JobCreate,
+      { ...job, prompt: { task: 'text-classification', languages: Array(1001).fill(0) } },
+      '422 prompt.languages: expected at most 1000 items, received an array of 1001 items',
     ],
     [
       TextClassificationRequest,

@@ -85,9 +85,13 @@ function asSent(issue: Issue, value: unknown): Issue {
 
 function leavesOf(issue: Issue): readonly Issue[] {
   if (issue.code !== 'invalid_union') return [issue];
-  return issue.errors
-    .flat()
-    .flatMap((inner) => leavesOf({ ...inner, path: [...issue.path, ...inner.path] }));
+  return issue.errors.flatMap((option) => {
+    // Where the type is another, nothing else that the option says counts: a list is no text that is too long.
+    const other = option.filter(({ code, path }) => path.length === 0 && isWrongType(code));
+    return (other.length > 0 ? other : option).flatMap((inner) =>
+      leavesOf({ ...inner, path: [...issue.path, ...inner.path] }),
+    );
+  });
 }
 
 function isWrongType(code: Issue['code']): boolean {

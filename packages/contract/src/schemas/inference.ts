@@ -38,12 +38,18 @@ export const TextClassificationRequest = z
   })
   .meta({ id: 'TextClassificationRequest' });
 
-export const TokenizedText = z
-  .object({ tokens: z.array(Text).min(1).max(LIMITS.textTokens) })
-  .meta({
-    id: 'TokenizedText',
-    description: 'Words that are split already; offsets count them as joined by single spaces.',
-  });
+// A list is checked to its first word that is none: a body has room for a million of them, and a finding for each
+// would hold the thread for seconds.
+const Words = z.preprocess((words: unknown) => {
+  if (!Array.isArray(words) || words.length > LIMITS.textTokens) return words;
+  const bad = words.findIndex((word) => !Text.safeParse(word).success);
+  return bad < 0 ? words : words.slice(0, bad + 1);
+}, z.array(Text).min(1).max(LIMITS.textTokens));
+
+export const TokenizedText = z.object({ tokens: Words }).meta({
+  id: 'TokenizedText',
+  description: 'Words that are split already; offsets count them as joined by single spaces.',
+});
 
 export const TokenClassificationRequest = z
   .object({
@@ -54,7 +60,11 @@ export const TokenClassificationRequest = z
           .enum(['none', 'simple', 'first', 'average', 'max'])
           .nullish()
           .describe('How words become entities, simple unless given; none lists tokens.'),
-        ignore_labels: z.array(z.string()).nullish().describe('Only O unless given.'),
+        ignore_labels: z
+          .array(z.string())
+          .max(LIMITS.ignoredLabels)
+          .nullish()
+          .describe('Only O unless given.'),
         stride: z.int().nonnegative().nullish().describe('Tokens that neighbouring windows share.'),
         offset_unit: OffsetUnit.nullish(),
       })

@@ -100,6 +100,7 @@ export const PromptSettings = z
     languages: z
       .array(z.string().min(1))
       .min(1)
+      .max(LIMITS.languages)
       .optional()
       .describe('Train only on examples of these languages.'),
     early_stopping: z
