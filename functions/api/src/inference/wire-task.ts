@@ -9,6 +9,8 @@ export interface TaskCall<T extends TaskTypes> {
   /** What the body calls those of the options that have other names there. */
   readonly optionNames?: Readonly<Record<string, string>>;
   readonly truncate: boolean;
+  /** Whether the body can ask for that; true unless given. */
+  readonly truncates?: boolean;
   /** What offsets in the answers count, where there are any. */
   readonly offsetUnit?: 'codepoint' | 'utf16' | 'byte';
   /** Where in the body an input came from, for errors. */

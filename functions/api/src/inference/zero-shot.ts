@@ -4,7 +4,7 @@
  * the candidates, a softmax over their entailment logits; with `multi_label`, each candidate for itself,
  * entailment against contradiction.
  */
-import { ApiError, ZeroShotRequest } from '@polyprompt/contract';
+import { ApiError, LIMITS, ZeroShotRequest } from '@polyprompt/contract';
 import { type LabelScore, sigmoid, softmax, type TextClassificationTypes } from '@polyprompt/tasks';
 import type { z } from 'zod';
 import type { WireTask } from './wire-task.ts';
@@ -22,6 +22,7 @@ export const zeroShotWire: WireTask<TextClassificationTypes, Body> = {
   read({ inputs, parameters }) {
     const { candidate_labels: candidates, hypothesis_template, multi_label } = parameters;
     const template = hypothesis_template ?? TEMPLATE;
+    checkHypotheses(template, candidates);
     return {
       inputs: candidates.map((label) => ({
         text: inputs,
@@ -29,6 +30,7 @@ export const zeroShotWire: WireTask<TextClassificationTypes, Body> = {
       })),
       options: { functionToApply: 'none' },
       truncate: false,
+      truncates: false,
       inputName: () => 'inputs',
       render(answers) {
         const logits = answers.map((answer) => logitOf(answer, ENTAILMENT));
@@ -42,6 +44,20 @@ export const zeroShotWire: WireTask<TextClassificationTypes, Body> = {
     };
   },
 };
+
+/** Before they are made: a body of 2 MB can ask for hypotheses that no memory holds. */
+function checkHypotheses(template: string, candidates: readonly string[]): void {
+  const places = template.split('{}').length - 1;
+  for (const [i, label] of candidates.entries()) {
+    const length = template.length + places * (label.length - '{}'.length);
+    if (length <= LIMITS.textLength) continue;
+    throw ApiError.unprocessable(
+      'invalid_value',
+      `parameters: the hypothesis of candidate_labels[${i}] has ${length} characters, the limit is ${LIMITS.textLength}; shorten the label or hypothesis_template`,
+      'parameters',
+    );
+  }
+}
 
 function logitOf(answer: readonly LabelScore[], label: RegExp): number {
   const found = answer.find((each) => label.test(each.label));

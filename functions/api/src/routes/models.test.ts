@@ -134,6 +134,24 @@ describe('zero-shot classification', () => {
     }
     expect(await refused(400, 'topics', body)).toContain('"entailment"');
   });
+
+  it('refuses hypotheses that templates and labels blow up', async () => {
+    const parameters = {
+      candidate_labels: ['snow', 'x'.repeat(900_000)],
+      hypothesis_template: '{}'.repeat(100_000),
+    };
+    expect(await refused(422, 'nli', { inputs: 'the rain', parameters })).toBe(
+      'parameters: the hypothesis of candidate_labels[0] has 400000 characters, the limit is 100000; shorten the label or hypothesis_template',
+    );
+  });
+
+  it('does not advise what it cannot do with a long text', async () => {
+    const parameters = { candidate_labels: ['food'] };
+    const body = { inputs: 'rain '.repeat(200), parameters, truncate: true };
+    expect(await refused(422, 'nli', body)).toMatch(
+      /^inputs has \d+ tokens, the limit is \d+; shorten it$/,
+    );
+  });
 });
 
 describe('what is refused', () => {

@@ -85,7 +85,10 @@ function none(): never {
 }
 
 /** What the client can correct, by its place in the body. */
-function explain(error: unknown, { inputName, optionNames = {} }: TaskCall<TaskTypes>): unknown {
+function explain(
+  error: unknown,
+  { inputName, optionNames = {}, truncates = true }: TaskCall<TaskTypes>,
+): unknown {
   if (error instanceof TaskError && error.code === 'bad_option') {
     // The message begins with the name of the option.
     const message = error.message.replace(/^\w+/, (name) => optionNames[name] ?? name);
@@ -94,9 +97,10 @@ function explain(error: unknown, { inputName, optionNames = {} }: TaskCall<TaskT
   const [first] = (error instanceof ServingError && error.tooLong) || [];
   if (!first) return error;
   const place = [inputName(first.input), first.part].filter(Boolean).join('.');
+  const advice = truncates ? 'shorten it or send "truncate": true' : 'shorten it';
   return ApiError.unprocessable(
     'text.too_long',
-    `${place} has ${first.tokens} tokens, the limit is ${first.limit}; shorten it or send "truncate": true`,
+    `${place} has ${first.tokens} tokens, the limit is ${first.limit}; ${advice}`,
     place,
   );
 }
