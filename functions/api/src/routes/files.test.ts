@@ -108,6 +108,19 @@ describe('files', () => {
     expect(await content.text()).toBe(DATA);
   });
 
+  it('come back whatever their name is', async () => {
+    const body = { filename: 'a\ud83d "é".jsonl', purpose: 'fine-tune', bytes: DATA.length };
+    const presign = { schema: PresignedUpload };
+    const { file, url, headers } = await ask(presign, secret, 'POST', '/v1/files/presign', body);
+    await fetch(url, { method: 'PUT', headers, body: DATA });
+    const content = await call(secret, 'GET', `/v1/files/${file.id}/content`);
+    expect(content.status).toBe(200);
+    expect(content.headers.get('content-disposition')).toBe(
+      "attachment; filename*=UTF-8''a%EF%BF%BD%20%22%C3%A9%22.jsonl",
+    );
+    expect(await content.text()).toBe(DATA);
+  });
+
   it('that are too large are refused with the way around, and leave nothing', async () => {
     const before = await registry.files.list('acme', { limit: 100 });
     const announced = await failure(send('/v1/files', form('x'.repeat(300_000))));

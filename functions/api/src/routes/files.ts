@@ -91,7 +91,8 @@ export function fileHandlers(
     },
     async downloadFile({ caller, params, signal }) {
       const { file, body } = await files.content(caller.tenant, params.file_id, { signal });
-      const name = encodeURIComponent(file.filename);
+      // JSON can carry halves of surrogate pairs, which have no encoding.
+      const name = encodeURIComponent(file.filename.toWellFormed());
       return new Response(Readable.toWeb(body) as ReadableStream, {
         headers: {
           'content-type': 'application/octet-stream',
