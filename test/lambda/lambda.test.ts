@@ -118,6 +118,17 @@ describe('a streamed answer', () => {
     expect(statusCode).toBe(504);
     expect(parse(body).error).toContain('no answer within 1 ms');
   });
+
+  it('is an error in time for what is no inference, too', async () => {
+    const { id } = parse((await invoke(handler, recorded('upload', secret))).body);
+    const event = recorded('infer', secret, {
+      rawPath: '/v1/files/validate',
+      body: JSON.stringify({ file_id: id, task: 'text-classification' }),
+    });
+    const { statusCode, body } = await invoke(handler, event, { remainingMs: 500 });
+    expect(statusCode).toBe(504);
+    expect(parse(body).error).toMatchObject({ code: 'deadline', type: 'server_error' });
+  });
 });
 
 describe('a stream without an end', () => {

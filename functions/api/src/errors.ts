@@ -23,9 +23,13 @@ export function toApiError(error: unknown): ApiError {
   return ApiError.internal(error);
 }
 
-/** Whether a request failed only because its client did not wait for the answer. */
-export function isClientGone(error: unknown, signal: AbortSignal): boolean {
-  return signal.aborted && !(error instanceof ApiError);
+/**
+ * Why a request failed whose signal may have been aborted: by the host, which then gives its reason, or because
+ * the client did not wait for the answer.
+ */
+export function failureOf(error: unknown, { aborted, reason }: AbortSignal): ApiError | 'left' {
+  if (!aborted || error instanceof ApiError) return toApiError(error);
+  return reason instanceof ApiError ? reason : 'left';
 }
 
 function fromRegistry(error: RegistryError): ApiError {

@@ -18,7 +18,7 @@ import {
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { Caller, Handlers } from './call.ts';
-import { isClientGone, toApiError } from './errors.ts';
+import { failureOf } from './errors.ts';
 import { readText } from './http/body.ts';
 import { customAttributes } from './http/custom-attributes.ts';
 import { requestIdOf } from './http/request-id.ts';
@@ -88,11 +88,10 @@ export function mountRoutes({ handlers, authenticate, observer }: MountOptions):
     const message = `no route ${c.req.method} ${c.req.path}; ${advice}`;
     return respond(c, ApiError.notFound('route.not_found', message));
   });
-  app.onError((error, c) =>
-    isClientGone(error, c.req.raw.signal)
-      ? new Response(null, { status: CLIENT_GONE })
-      : respond(c, toApiError(error)),
-  );
+  app.onError((error, c) => {
+    const failure = failureOf(error, c.req.raw.signal);
+    return failure === 'left' ? new Response(null, { status: CLIENT_GONE }) : respond(c, failure);
+  });
   // What the handlers share among themselves is nobody else's business.
   return app as unknown as Hono;
 }

@@ -1,5 +1,6 @@
 /** What the code below a request may know of the invocation that it is answered in. */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { ApiError } from '@polyprompt/contract';
 import type { AppDeps } from '../deps.ts';
 
 /** The part of Lambda's context that is used. */
@@ -24,7 +25,7 @@ export async function inInvocation<T>(
 ): Promise<T> {
   const cut = new AbortController();
   const timeout = setTimeout(
-    () => cut.abort(),
+    () => cut.abort(timeOver()),
     Math.max(0, context.getRemainingTimeInMillis() - CUT_MS),
   );
   try {
@@ -32,6 +33,13 @@ export async function inInvocation<T>(
   } finally {
     clearTimeout(timeout);
   }
+}
+
+/** For clients that are still there, unlike those that a signal aborts for without a reason of ours. */
+function timeOver(): ApiError {
+  const message =
+    'no answer within the time that the host gives a request; ask for less at once, or try again';
+  return new ApiError('deadline', 504, message);
 }
 
 /** The engine, with the time of the function as a deadline above its own. */
