@@ -1,5 +1,5 @@
 /** An HTTP server that can end without dropping what it took. */
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { StartError } from './start-error.ts';
@@ -26,6 +26,14 @@ export async function listen(
     fetch: app.fetch,
     serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_MS },
   }) as Server;
+  const open = new Set<ServerResponse>();
+  let closing = false;
+  // Before the handler, which may answer at once.
+  server.prependListener('request', (_, response) => {
+    if (closing) response.shouldKeepAlive = false;
+    open.add(response);
+    response.once('close', () => open.delete(response));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const inUse = error.code === 'EADDRINUSE' ? '; POLYPROMPT_PORT chooses another' : '';
@@ -36,6 +44,9 @@ export async function listen(
   return {
     port: (server.address() as AddressInfo).port,
     async close(graceMs) {
+      // Otherwise the client may send its next request while its connection, idle now, is being closed.
+      closing = true;
+      for (const response of open) response.shouldKeepAlive = false;
       const closed = new Promise((resolve) => server.close(resolve));
       // Connections that become idle only now would otherwise stay for the whole keep-alive time.
       const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
