@@ -119,6 +119,28 @@ describe('windows', () => {
     );
   });
 
+  it.each([
+    ['a question to be cut', input('abc', 'defg')],
+    ['a question without tokens', input(' ', 'defg')],
+    ['a context without tokens', input('a', ' ')],
+  ])('refuse a length that the special tokens use up, for %s', async (_, one) => {
+    await expect(encodeQuestions([one], encoder, limits(4, true))).rejects.toThrow(
+      expect.objectContaining({
+        code: 'bad_option',
+        message:
+          'maxTokens is 4; 4 special tokens stand around question and context, so at least 5 are needed',
+      }),
+    );
+  });
+
+  it('can be of one token of the context each', async () => {
+    const { pieces } = await encodeQuestions([input('abc', 'de')], encoder, limits(5, true));
+    expect(pieces.map(({ ids }) => ids)).toEqual([
+      [0, 2, 2, 100, 2],
+      [0, 2, 2, 101, 2],
+    ]);
+  });
+
   it('give a context without tokens a window without any', async () => {
     const { pieces } = await encodeQuestions([input('q', ' ')], encoder, limits(16));
     expect(pieces).toMatchObject([{ ids: [0, 113, 2, 2, 2], context: { first: 4 } }]);

@@ -51,6 +51,7 @@ export async function encodeQuestions(
     for (const [i, encoding] of encodings.entries()) {
       const example = start + i;
       const layout = layoutOf(encoding);
+      requireRoom(layout, sizes);
       contexts.push(layout.context);
       const limit = questionLimit(layout, sizes);
       if (layout.questionTokens > limit) {
@@ -109,6 +110,16 @@ function layoutOf({ ids, typeIds, sequenceIds, offsets }: TokenEncoding): Layout
     ends: Uint32Array.from(places, ([, end]) => end),
   };
   return { ids, typeIds, questionEnd, questionTokens, context };
+}
+
+/** Windows without room for the context would never come to its end. */
+function requireRoom({ ids, questionTokens, context }: Layout, { window }: Sizes): void {
+  const special = ids.length - questionTokens - context.starts.length;
+  if (window > special) return;
+  throw new TaskError(
+    'bad_option',
+    `maxTokens is ${window}; ${special} special tokens stand around question and context, so at least ${special + 1} are needed`,
+  );
 }
 
 /** How long the question may be so that a quarter of the window, or the whole context, fits behind it. */
