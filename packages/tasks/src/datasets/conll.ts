@@ -39,7 +39,7 @@ export function readConll(content: Content, log: IssueLog): Table {
 function readSentences({ text, badLines }: Content, log: IssueLog): Word[][] {
   const sentences: Word[][] = [];
   let sentence: Word[] = [];
-  let width: number | undefined;
+  let width = firstWidth(text);
   // A sentence with a line that cannot be read would be another sentence without it.
   let damaged = false;
   const finish = () => {
@@ -52,8 +52,11 @@ function readSentences({ text, badLines }: Content, log: IssueLog): Word[][] {
     const content = text.toString('utf8', start, end);
     if (/^[ \t]*$/.test(content)) finish();
     else if (!content.startsWith('-DOCSTART-')) {
-      const cells = content.includes('\t') ? content.split('\t') : content.trim().split(/ +/);
-      if (content.startsWith('#') && isComment(content, cells.length, width, sentence)) continue;
+      const cells = cellsOf(content);
+      // In front of the first word a lone `#` begins a comment, however many words that has.
+      const isFirst = sentences.length === 0 && /^# /.test(content);
+      const expected = isFirst ? undefined : width;
+      if (content.startsWith('#') && isComment(content, cells.length, expected, sentence)) continue;
       width ??= cells.length;
       sentence.push({ line, cells });
     }
@@ -67,6 +70,20 @@ function readSentences({ text, badLines }: Content, log: IssueLog): Word[][] {
     });
   }
   return sentences;
+}
+
+/** Of the first line that cannot be a comment; undefined where there is none. */
+function firstWidth(text: Buffer): number | undefined {
+  for (const { start, end } of linesOf(text)) {
+    const content = text.toString('utf8', start, end);
+    if (!/^(?:#|-DOCSTART-|[ \t]*$)/.test(content)) return cellsOf(content).length;
+  }
+  return undefined;
+}
+
+function cellsOf(line: string): string[] {
+  // Not `trim`: other white space can be a word.
+  return line.includes('\t') ? line.split('\t') : line.replace(/^ +| +$/g, '').split(/ +/);
 }
 
 /** Comments stand in front of a sentence; but a word can be `#`, too. */

@@ -75,10 +75,11 @@ function plural(count: number, noun: string): string {
 
 const DELIMITERS = [',', ';', '\t'] as const;
 
-/** The delimiter that splits the first line most often, quoted parts aside; the comma if none does. */
+/** The delimiter that splits the first line with content most often, quoted parts aside; the comma if none does. */
 function delimiterOf(text: Buffer): string {
-  const end = text.indexOf('\n');
-  const line = text.toString('utf8', 0, end < 0 ? text.length : end).replace(/"[^"]*"/g, '');
+  const { position } = skipBlankLines(text, { position: 0, line: 1 });
+  const end = text.indexOf('\n', position);
+  const line = text.toString('utf8', position, end < 0 ? text.length : end).replace(/"[^"]*"/g, '');
   const counts = DELIMITERS.map((delimiter) => line.split(delimiter).length);
   return DELIMITERS[counts.indexOf(Math.max(...counts))]!;
 }

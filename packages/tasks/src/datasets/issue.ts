@@ -164,6 +164,16 @@ export function excerptOf(text: string): string {
   return `${head.slice(0, EXCERPT_LENGTH).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
+/** A value of a JSON file, for people to recognise it by. */
+export function excerptOfValue(value: unknown): string {
+  try {
+    return excerptOf(JSON.stringify(value) ?? 'nothing');
+  } catch {
+    // Parsed without recursion, written with it: arrays in arrays can be too deep for that.
+    return Array.isArray(value) ? '[…]' : '{…}';
+  }
+}
+
 /** A quoted name for messages. */
 export function quoted(text: string): string {
   return JSON.stringify(excerptOf(text));

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseQuestions } from '../question-answering/parse.ts';
 import { source } from '../testing/sources.ts';
 import { parseTexts } from '../text-classification/parse.ts';
+import { parseTagged } from '../token-classification/parse.ts';
 import { formatOf } from './format.ts';
 import { objectLines } from './json-positions.ts';
 
@@ -47,6 +49,12 @@ describe('JSON documents', () => {
     expect(issues).toMatchObject([{ code: 'malformed_json', line: 3 }]);
   });
 
+  it('hold texts of any length', () => {
+    const text = '\\"n\u00e4\n'.repeat(3_000_000);
+    const { issues } = parse(JSON.stringify([{ text, label: 'x' }]));
+    expect(issues).toMatchObject([{ code: 'text_too_long', line: 1, length: text.length }]);
+  });
+
   it.each([
     ['a.json', '{"data": []}', 'json'],
     ['a.json.gz', '{"text": "a"}\n{"text": "b"}', 'jsonl'],
@@ -82,5 +90,42 @@ describe('objectLines', () => {
         for (const line of lines.values()) expect(text[line - 1]).toContain('{');
       }),
     );
+  });
+
+  it('stays small where objects lie in objects without end', () => {
+    const depth = 20_000;
+    const lines = objectLines(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
+    expect([...lines.keys()].join('').length).toBeLessThan(1000);
+    expect(lines.get('a.a')).toBe(1);
+  });
+});
+
+describe('values too deep to be shown', () => {
+  const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+
+  it.each([
+    ['a row of a document', parseTexts, 'a.json', `[${deep}]`, 'wrong_type'],
+    ['a text', parseTexts, 'a.jsonl', `{"text": ${deep}, "label": "x"}`, 'wrong_type'],
+    ['a label', parseTexts, 'a.jsonl', `{"text": "a", "label": ${deep}}`, 'wrong_type'],
+    ['tokens', parseTagged, 'a.jsonl', `{"tokens": ${deep}, "tags": ["O"]}`, 'wrong_type'],
+    ['tags without tokens', parseTagged, 'a.jsonl', `{"tags": ${deep}}`, 'missing_tokens'],
+    ['an entity', parseTagged, 'a.jsonl', `{"text": "a", "entities": ${deep}}`, 'bad_entity'],
+    [
+      'a mark',
+      parseQuestions,
+      'a.jsonl',
+      `{"question": "q", "context": "c", "is_impossible": ${deep}}`,
+      'wrong_type',
+    ],
+    [
+      'a place',
+      parseQuestions,
+      'a.jsonl',
+      `{"question": "q", "context": "c", "answer": "c", "answer_start": ${deep}}`,
+      'wrong_type',
+    ],
+  ])('are reported like others: %s', (_, read, name, content, code) => {
+    const { issues } = read(source(name, content), { purpose: 'evaluate' });
+    expect(issues.map((issue) => issue.code)).toEqual([code]);
   });
 });

@@ -2,7 +2,7 @@
 // knows (SQuAD). The rows keep the lines of the file that they begin on.
 
 import type { Content } from './content.ts';
-import { excerptOf } from './issue.ts';
+import { excerptOf, excerptOfValue } from './issue.ts';
 import type { IssueLog } from './issue-log.ts';
 import { objectLines } from './json-positions.ts';
 import type { Row, Table } from './table.ts';
@@ -65,7 +65,7 @@ export function readJsonDocument(
       line: lines.get(parentOf(path)) ?? null,
       path,
       message: `${path || 'the document'} is ${value === null ? 'null' : kind}, not ${expected}`,
-      ...(value === undefined ? {} : { excerpt: excerptOf(JSON.stringify(value)) }),
+      ...(value === undefined ? {} : { excerpt: excerptOfValue(value) }),
       suggestion: `write ${expected}`,
     });
   });

@@ -1,7 +1,7 @@
 // One answer of a file against its context: the text must be there, where the data says that it is.
 
 import type { CodePoints } from '@polyprompt/text';
-import { excerptOf, quoted } from '../datasets/issue.ts';
+import { excerptOf, excerptOfValue, quoted } from '../datasets/issue.ts';
 import type { IssueLog } from '../datasets/issue-log.ts';
 import { nearest, occurrences, similar } from './locate.ts';
 import { type SpelledAnswer, wholeNumber } from './spellings.ts';
@@ -56,7 +56,7 @@ export function checkAnswer(
   if (start === undefined) {
     log.add('wrong_type', {
       ...where,
-      message: `the answer_start is ${JSON.stringify(given)}, not a whole number from 0`,
+      message: `the answer_start is ${excerptOfValue(given)}, not a whole number from 0`,
       suggestion: 'write the place of the answer in characters of the context, from 0',
     });
     return undefined;

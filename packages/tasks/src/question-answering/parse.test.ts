@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ParseOptions } from '../datasets/report.ts';
@@ -280,10 +281,32 @@ describe('a file as a whole', () => {
     ]);
   });
 
+  it('keeps a long context once, however many questions are about it', () => {
+    const parser = JSON.stringify(new URL('./parse.ts', import.meta.url).href);
+    const code = `
+      const { parseQuestions, checkQuestionSplits } = await import(${parser});
+      const context = 'x'.repeat(999_999) + 'y';
+      const answers = [{ text: 'y', answer_start: 999_999 }];
+      const qas = Array.from({ length: 400 }, (_, i) => ({ question: 'q' + i, answers }));
+      const bytes = Buffer.from(JSON.stringify({ data: [{ paragraphs: [{ context, qas }] }] }));
+      const { examples } = parseQuestions({ name: 'a.json', bytes });
+      console.log(checkQuestionSplits(examples, examples).warnings);`;
+    // A copy for each question would take 400 MB.
+    const args = ['--max-old-space-size=128', '--input-type=module', '-e', code];
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect(stdout, stderr).toBe('400\n');
+  }, 60_000);
+
   it('reads other column names', () => {
     const columns = { question: 'frage', context: 'text', answer: 'antwort' };
     const rows = [{ frage: 'Wer?', text: 'Ann ging.', antwort: 'Ann' }];
     expect(parse(rows, { columns }).examples[0]!.gold).toEqual([{ text: 'Ann', start: 0 }]);
+  });
+
+  it('never throws for a value that is no text either way', () => {
+    const noText = JSON.parse('{"toString": 1}');
+    const report = parse([{ ...row, answers: gold, is_impossible: noText }]);
+    expect(report.issues).toMatchObject([{ code: 'wrong_type', path: 'is_impossible' }]);
   });
 
   it('never throws for anything', () => {

@@ -100,9 +100,10 @@ export function checkQuestionSplits(
   limit = DATASET_LIMITS.issues,
 ): IssueSummary {
   const log = new IssueLog(limit);
-  const lines = new Map(train.map((example) => [keyOf(example), example.line]));
+  const trained = new ByQuestion();
+  for (const example of train) trained.set(example);
   for (const example of dev) {
-    const trainLine = lines.get(keyOf(example));
+    const trainLine = trained.get(example)?.line;
     if (trainLine === undefined) continue;
     log.add('row_in_train', {
       line: example.line,
@@ -116,12 +117,11 @@ export function checkQuestionSplits(
 }
 
 function checkRepeats(examples: readonly QuestionExample[], log: IssueLog): void {
-  const firsts = new Map<string, QuestionExample>();
+  const firsts = new ByQuestion();
   for (const example of examples) {
-    const key = keyOf(example);
-    const first = firsts.get(key);
+    const first = firsts.get(example);
     if (first === undefined) {
-      firsts.set(key, example);
+      firsts.set(example);
     } else if (JSON.stringify(first.gold) === JSON.stringify(example.gold)) {
       log.add('duplicate_row', {
         line: example.line,
@@ -134,6 +134,18 @@ function checkRepeats(examples: readonly QuestionExample[], log: IssueLog): void
   }
 }
 
-function keyOf({ input }: QuestionExample): string {
-  return JSON.stringify([input.question, input.context]);
+/** Examples by question and context. The many questions of a context share it: it can be a whole book. */
+class ByQuestion {
+  readonly #contexts = new Map<string, Map<string, QuestionExample>>();
+
+  get({ input }: QuestionExample): QuestionExample | undefined {
+    return this.#contexts.get(input.context)?.get(input.question);
+  }
+
+  set(example: QuestionExample): void {
+    const { question, context } = example.input;
+    const questions = this.#contexts.get(context);
+    if (questions) questions.set(question, example);
+    else this.#contexts.set(context, new Map([[question, example]]));
+  }
 }

@@ -1,7 +1,7 @@
 // One row of a file to one question, each cell checked; all problems of a row are reported.
 
 import { CodePoints } from '@polyprompt/text';
-import { excerptOf } from '../datasets/issue.ts';
+import { excerptOf, excerptOfValue } from '../datasets/issue.ts';
 import type { IssueLog } from '../datasets/issue-log.ts';
 import type { DatasetLimits } from '../datasets/limits.ts';
 import { type Column, cellOf, type Row } from '../datasets/table.ts';
@@ -110,7 +110,7 @@ export class RowReader {
       log.add('wrong_type', {
         ...where,
         path: impossible!.path,
-        message: `${impossible!.path} is ${JSON.stringify(impossible!.value)}, not true or false`,
+        message: `${impossible!.path} is ${excerptOfValue(impossible!.value)}, not true or false`,
         suggestion: 'write true or false',
       });
       return undefined;

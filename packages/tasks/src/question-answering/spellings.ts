@@ -47,6 +47,7 @@ const TRUE = ['true', '1', 'yes'];
 export function truth(value: unknown): boolean | undefined {
   if (typeof value === 'boolean') return value;
   if (value === undefined || value === null || value === '') return false;
+  if (typeof value === 'object') return undefined;
   const text = String(value).toLowerCase();
   if (TRUE.includes(text)) return true;
   return ['false', '0', 'no'].includes(text) ? false : undefined;

@@ -33,6 +33,7 @@ describe('a file in each format', () => {
     ['no-ending', tsv, 'tsv'],
     ['no.such.ending', jsonl, 'jsonl'],
     ['semicolons.csv', 'text;label\nhello;greet\n"good, bye";leave\n', 'csv'],
+    ['blank.csv', '\r\n\ntext;label\nhello;greet\n"good, bye";leave\n', 'csv'],
     ['tabs.csv', tsv, 'csv'],
   ])('%s is read', (name, content, format) => {
     const report = read(name, content);
@@ -164,6 +165,20 @@ describe('columns', () => {
       { input: { text: 'hello' }, gold: undefined, language: undefined, line: 2 },
     ]);
     expect(report).toMatchObject({ valid: true, warnings: 0 });
+  });
+
+  it.each([
+    ['empty cells', 'a.csv', 'text,label\nhello,\nworld,\n'],
+    ['null', 'a.jsonl', '{"text":"hello","label":null}\n{"text":"world","label":[]}\n'],
+    ['two columns', 'a.csv', 'text,category,class\nhello,,a\nworld,b,\n'],
+  ])('and reads none then, whatever is in their place: %s', (_, name, content) => {
+    const { valid, examples, columns } = parse(name, content, { purpose: 'predict' });
+    expect(valid).toBe(true);
+    expect(examples.map(({ input, gold }) => [input.text, gold])).toEqual([
+      ['hello', undefined],
+      ['world', undefined],
+    ]);
+    expect(columns).toEqual({ text: 'text' });
   });
 
   it('takes numbers and booleans of JSON as labels', () => {

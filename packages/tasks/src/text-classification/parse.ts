@@ -1,7 +1,7 @@
 // Rows to examples, each cell checked; then the checks that need all examples at once.
 
 import type { ColumnRole } from '../datasets/columns.ts';
-import { excerptOf, quoted } from '../datasets/issue.ts';
+import { excerptOf, excerptOfValue, quoted } from '../datasets/issue.ts';
 import { IssueLog } from '../datasets/issue-log.ts';
 import { checkLanguages } from '../datasets/language.ts';
 import { DATASET_LIMITS, type DatasetLimits } from '../datasets/limits.ts';
@@ -48,12 +48,14 @@ export function parseTexts(
   options: ParseOptions = {},
 ): DatasetReport<TextExample> {
   const purpose = options.purpose ?? 'train';
+  const labelled = purpose !== 'predict';
   const limits = { ...DATASET_LIMITS, ...options.limits };
   const log = new IssueLog(limits.issues);
   const { rows, columns, about } = readRows(
     source,
-    rolesFor(purpose !== 'predict'),
-    options,
+    rolesFor(labelled),
+    // What stands in the place of labels that nobody asks for need not be any.
+    labelled ? options : { ...options, columns: { label: null, ...options.columns } },
     limits,
     log,
   );
@@ -214,7 +216,7 @@ class RowReader {
   }
 
   #wrongType({ line }: Row, path: string, value: unknown, expected: string): undefined {
-    const excerpt = excerptOf(JSON.stringify(value));
+    const excerpt = excerptOfValue(value);
     this.#log.add('wrong_type', {
       line,
       path,

@@ -1,7 +1,13 @@
 // The entities of a text as data gives them: objects with start, end and label, or triples of them.
 // They come out as spans in code points, checked against the text.
 import { CodePoints, fromUnit, type OffsetUnit } from '@polyprompt/text';
-import { type DatasetIssue, excerptOf, makeIssue, quoted } from '../datasets/issue.ts';
+import {
+  type DatasetIssue,
+  excerptOf,
+  excerptOfValue,
+  makeIssue,
+  quoted,
+} from '../datasets/issue.ts';
 import type { Span } from './types.ts';
 
 export interface EntityContext {
@@ -97,7 +103,7 @@ function malformed(
   return makeIssue('bad_entity', {
     line,
     path,
-    message: `the entity is ${quoted(JSON.stringify(entity) ?? 'nothing')}`,
+    message: `the entity is ${quoted(excerptOfValue(entity))}`,
     excerpt: excerptOf(text),
     suggestion: 'write {"start": 0, "end": 5, "label": "PER"} with whole numbers',
     entity: index,

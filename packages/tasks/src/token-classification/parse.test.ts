@@ -44,6 +44,30 @@ describe('CoNLL', () => {
     expect(examples.map(({ input }) => input.tokens)).toEqual([['We', '#', '1'], ['#']]);
   });
 
+  it.each([
+    [
+      'tabs',
+      '#Oslo\tB-LOC\nis\tO\n\n#\tO\n.\tO\n',
+      [
+        ['#Oslo', 'is'],
+        ['#', '.'],
+      ],
+    ],
+    ['spaces', '#Oslo B-LOC\nis O\n', [['#Oslo', 'is']]],
+    ['a comment in front', '# comment\n#Oslo B-LOC\nis O\n', [['#Oslo', 'is']]],
+    ['a longer comment in front', '#no word of it\n#Oslo\tO\nis\tO\n', [['#Oslo', 'is']]],
+  ])('knows the first word of a file by its columns, with %s', (_, content, tokens) => {
+    const { examples, errors } = parse('a.conll', content);
+    expect(errors).toBe(0);
+    expect(examples.map(({ input }) => input.tokens)).toEqual(tokens);
+  });
+
+  it('takes a word of white space for a word', () => {
+    const { examples, errors } = parse('a.conll', ' is O \n\u3000 O\n\u00a0 O\n');
+    expect(errors).toBe(0);
+    expect(examples[0]!.input.tokens).toEqual(['is', '\u3000', '\u00a0']);
+  });
+
   it('reads CoNLL-U without word ranges and empty nodes', () => {
     const row = (id: string, form: string, upos: string) =>
       [id, form, '_', upos, '_', '_', '0', 'dep', '_', '_'].join('\t');

@@ -1,7 +1,7 @@
 // One row of a data file: given words with their tags, or a text with its entities.
 
 import type { ColumnRole } from '../datasets/columns.ts';
-import { excerptOf, type IssueFields } from '../datasets/issue.ts';
+import { excerptOf, excerptOfValue, type IssueFields } from '../datasets/issue.ts';
 import type { IssueLog } from '../datasets/issue-log.ts';
 import type { DatasetLimits } from '../datasets/limits.ts';
 import type { ParseOptions, Purpose } from '../datasets/report.ts';
@@ -76,7 +76,7 @@ export class RowReader {
         line,
         path,
         message: `the row has no tokens${had}`,
-        ...(tags?.value === undefined ? {} : { excerpt: excerptOf(JSON.stringify(tags.value)) }),
+        ...(tags?.value === undefined ? {} : { excerpt: excerptOfValue(tags.value) }),
         suggestion: 'add "tokens", a list of words, or "text" with "entities"',
       });
       return undefined;
@@ -226,7 +226,7 @@ export class RowReader {
       line,
       path,
       message: `${path} is not ${expected}`,
-      excerpt: excerptOf(JSON.stringify(value)),
+      excerpt: excerptOfValue(value),
       suggestion: `write ${expected}`,
     } satisfies IssueFields);
   }
