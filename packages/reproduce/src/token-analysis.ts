@@ -61,5 +61,7 @@ function textsOf(input: unknown): string[] {
   if (Array.isArray(input)) {
     return input.every((item) => typeof item === 'string') ? [input.join(' ')] : [];
   }
-  return input && typeof input === 'object' ? Object.values(input).flatMap(textsOf) : [];
+  if (!input || typeof input !== 'object') return [];
+  // The id of a question is no text of its language.
+  return Object.entries(input).flatMap(([field, value]) => (field === 'id' ? [] : textsOf(value)));
 }
