@@ -23,8 +23,9 @@ export const LIMITS = {
   contextLength: 1_000_000,
   /** Words of a text that comes split into them. */
   textTokens: 50_000,
-  /** Classes or answers asked for by `top_k`. */
+  /** Classes, and answers to a question, asked for by `top_k`. */
   topK: 1000,
+  answers: 100,
   candidateLabels: 100,
   /** Labels that an answer leaves out. */
   ignoredLabels: 1000,

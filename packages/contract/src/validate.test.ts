@@ -106,6 +106,11 @@ describe('validate', () => {
       { inputs: { question: 'who?' } },
       '400 inputs.context: expected string, received nothing',
     ],
+    [
+      QuestionAnsweringRequest,
+      { inputs: { question: 'who?', context: 'she' }, parameters: { top_k: 101 } },
+      '422 parameters.top_k: expected at most 100, received 101',
+    ],
     [ZeroShotRequest, { inputs: 'a' }, '400 parameters: expected object, received nothing'],
     [
       JobCreate,

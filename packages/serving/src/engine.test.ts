@@ -8,6 +8,7 @@ import type { Prompt } from '@polyprompt/prompts';
 import { type TinyPromptOptions, tinyPrompt } from '@polyprompt/prompts/testing';
 import {
   type LabelScore,
+  questionAnswering,
   type ScoredPiece,
   type Task,
   type TaskTypes,
@@ -200,6 +201,24 @@ describe('limits', () => {
   ])('refuse the option %o', (options, message) => {
     expect(() => createEngine({ backboneDir, load, ...options })).toThrow(message);
   });
+});
+
+it('refuses contexts that make more rows than a request may have', async () => {
+  define('answers', { seed: 9, task: 'question-answering', labels: ['start', 'end'] });
+  open({ limits: { requestRows: 8 } });
+  const answer = (context: string) =>
+    engine.infer({
+      ...{ promptKey: 'answers', task: questionAnswering },
+      inputs: [{ question: 'a', context }],
+      options: { maxTokens: 12 },
+    });
+  expect((await answer('a b c d e f g')).answers).toHaveLength(1);
+  await expect(answer('a b c d '.repeat(20))).rejects.toMatchObject({
+    name: 'TaskError',
+    code: 'bad_option',
+    message: expect.stringContaining('more than 8 windows'),
+  });
+  expect(engine.stats().pendingInputs).toBe(0);
 });
 
 describe('prompts', () => {

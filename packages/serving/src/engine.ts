@@ -251,7 +251,7 @@ export class Engine {
     const maxTokens = usableTokens(this.#backbone.spec, prompt.length);
     const tokenizer = this.#backbone.tokenizer();
     const causal = this.#backbone.spec.family === 'xglm';
-    const limits = { maxTokens, truncate, causal };
+    const limits = { maxTokens, truncate, causal, maxPieces: this.limits.requestRows };
     const encoded = await task.encode(inputs, tokenizer, limits, options);
     if (!truncate && encoded.overruns.length > 0) throw tooLong(encoded, maxTokens);
     if (lease.stale) throw new PromptLost();

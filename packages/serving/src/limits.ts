@@ -3,6 +3,8 @@ import { ServingError } from './errors.ts';
 export interface ServingLimits {
   /** Inputs of one request. */
   readonly inputs: number;
+  /** Rows of one request, where contexts are read in windows. */
+  readonly requestRows: number;
   /** Inputs admitted and not yet answered, of all tenants. */
   readonly pendingInputs: number;
   /** Inputs admitted and not yet answered, of one tenant: a burst leaves room for the others. */
@@ -23,6 +25,7 @@ export interface ServingLimits {
 
 export const SERVING_LIMITS: ServingLimits = {
   inputs: 128,
+  requestRows: 16_384,
   pendingInputs: 2048,
   tenantInputs: 1024,
   deadlineMs: 10_000,

@@ -145,6 +145,8 @@ export interface TokenLimits {
    * token, in an encoder at its first. Default false.
    */
   readonly causal?: boolean;
+  /** How many windows all contexts together may make; more are refused while they are made. Any number unless given. */
+  readonly maxPieces?: number;
 }
 
 /** An input that needs more tokens than there is room for. */

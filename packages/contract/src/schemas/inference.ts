@@ -87,7 +87,12 @@ export const QuestionAnsweringRequest = z
     inputs: oneOrMany(QuestionInContext),
     parameters: z
       .object({
-        top_k: TopK.nullish().describe('Answers; without it, or with 1, the answer is an object.'),
+        top_k: z
+          .int()
+          .min(1)
+          .max(LIMITS.answers)
+          .nullish()
+          .describe('Answers; without it, or with 1, the answer is an object.'),
         doc_stride: z
           .int()
           .nonnegative()

@@ -35,6 +35,16 @@ describe('windows', () => {
     expect(pieces.map(({ context }) => context.starts[0])).toEqual([0, 3, 6]);
   });
 
+  it('may be very many, and are refused before they are made where only so many are wanted', async () => {
+    const inputs = [input('q', 'a'), input('q', 'a'.repeat(300_000))];
+    const { pieces } = await encodeQuestions(inputs, encoder, limits(8));
+    expect(pieces).toHaveLength(1 + 150_000);
+    const few = { ...limits(8), maxPieces: 1000 };
+    await expect(encodeQuestions(inputs, encoder, few)).rejects.toThrow(
+      'maxTokens is 8; the contexts would make more than 1000 windows: allow longer ones that share less, or shorten the contexts',
+    );
+  });
+
   it('cover every token of any context in order, each within the limit', async () => {
     const text = (max: number) => fc.string({ unit: 'grapheme', minLength: 1, maxLength: max });
     await fc.assert(

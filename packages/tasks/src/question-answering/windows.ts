@@ -58,7 +58,11 @@ export async function encodeQuestions(
         overruns.push({ example, tokens: layout.questionTokens, limit, part: 'question' });
         if (!limits.truncate) continue;
       }
-      pieces.push(...windowsOf(example, layout, Math.min(limit, layout.questionTokens), sizes));
+      const windows = windowsOf(example, layout, Math.min(limit, layout.questionTokens), sizes);
+      for (const piece of windows) {
+        if (pieces.length === limits.maxPieces) throw tooMany(limits.maxPieces, sizes);
+        pieces.push(piece);
+      }
     }
   }
   return { pieces, contexts, overruns };
@@ -119,6 +123,13 @@ function requireRoom({ ids, questionTokens, context }: Layout, { window }: Sizes
   throw new TaskError(
     'bad_option',
     `maxTokens is ${window}; ${special} special tokens stand around question and context, so at least ${special + 1} are needed`,
+  );
+}
+
+function tooMany(most: number, { window }: Sizes): TaskError {
+  return new TaskError(
+    'bad_option',
+    `maxTokens is ${window}; the contexts would make more than ${most} windows: allow longer ones that share less, or shorten the contexts`,
   );
 }
 
