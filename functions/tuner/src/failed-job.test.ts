@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Registry } from '@polyprompt/registry';
+import { StorageError } from '@polyprompt/storage';
 import { build } from 'esbuild';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -115,6 +117,22 @@ describe('a job that Batch gave up', () => {
     await handle.release();
     expect(await end()).toBe(ending);
     expect((await registry.jobs.get(TENANT, job.id)).status).toBe(status);
+  });
+
+  it('is free for the next attempt when the store fails in the middle', async () => {
+    const { end, job, deps } = await waitingJob();
+    const { registry, ...rest } = deps(SOON);
+    const take: Registry['jobs']['take'] = async (...asked) => {
+      const handle = await registry.jobs.take(...asked);
+      if (typeof handle === 'string') throw new Error(handle);
+      handle.event = () => Promise.reject(new StorageError('unavailable', 'the store is down'));
+      return handle;
+    };
+    const failing = { ...rest, registry: { ...registry, jobs: { take } as Registry['jobs'] } };
+    await expect(endFailedJob(failureOf(job.id), failing)).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    expect(await end()).toBe('failed');
   });
 
   it('has to be one of ours', async () => {

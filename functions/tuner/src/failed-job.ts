@@ -48,7 +48,11 @@ export async function endFailedJob(event: unknown, deps: ServerlessDeps): Promis
       ? leave(failure, deps.now())
       : taken === 'done'
         ? 'done'
-        : await end(taken, failure, deps);
+        : await end(taken, failure, deps).catch(async (error) => {
+            // Or the next attempt would find it held by this one.
+            await taken.release();
+            throw error;
+          });
   log.info({ ending, reason: failure.detail.statusReason }, 'job that its host gave up');
   return ending;
 }

@@ -61,7 +61,11 @@ const RETRY_MS = 1000;
  */
 export async function workOnJob(handle: JobHandle, deps: WorkDeps): Promise<Ending> {
   const log = deps.log.child({ tenant: handle.job.tenant, job: handle.job.id });
-  const dir = await makeWorkDir(deps.workDir);
+  const dir = await makeWorkDir(deps.workDir).catch(async (error) => {
+    // Or its lease would be renewed for as long as this process lives.
+    await handle.release();
+    throw error;
+  });
   const work = new Work(handle, { ...deps, log }, dir.path);
   log.info({ status: handle.job.status, attempt: handle.job.attempts }, 'job taken');
   try {

@@ -97,7 +97,12 @@ async function handle(
     if (taken === 'busy') return await putBack(message, queue, busySeconds);
     // The stand-in outlives this process, and finds nothing to do if all goes well.
     const isReplaced = message.receives >= REPLACE_AFTER;
-    if (isReplaced) await replace(message, queue, visibilitySeconds);
+    if (isReplaced) {
+      await replace(message, queue, visibilitySeconds).catch(async (error) => {
+        await taken.release();
+        throw error;
+      });
+    }
     const ending = await workOnJob(taken, deps);
     if (ending === 'ended' && !isReplaced) await message.remove();
     if (ending !== 'given_back') return; // Lost: whoever has the job now lives by this message or another one.
