@@ -92,6 +92,8 @@ describe('work folders', () => {
     const living = await makeWorkDir(root);
     // Beyond the largest process id of any Linux.
     mkdirSync(join(root, '99999999-abc'));
+    // Processes in a container that was restarted have the ids of those before.
+    mkdirSync(join(root, `${process.pid}-abc`));
     mkdirSync(join(root, 'notes'));
     await sweepWorkDirs(root);
     expect(readdirSync(root).sort()).toEqual([living.path.slice(root.length + 1), 'notes'].sort());

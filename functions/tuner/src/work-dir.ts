@@ -7,11 +7,21 @@ export interface WorkDir {
   remove(): Promise<void>;
 }
 
+/** Those of this process. */
+const own = new Set<string>();
+
 /** Makes a folder under `root` that only this user can read. */
 export async function makeWorkDir(root: string): Promise<WorkDir> {
   await mkdir(root, { recursive: true, mode: 0o700 });
   const path = await mkdtemp(join(root, `${process.pid}-`));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+  own.add(path);
+  return {
+    path,
+    async remove() {
+      await rm(path, { recursive: true, force: true });
+      own.delete(path);
+    },
+  };
 }
 
 /** Removes what processes that are no more left under `root`. */
@@ -19,8 +29,11 @@ export async function sweepWorkDirs(root: string): Promise<void> {
   await mkdir(root, { recursive: true, mode: 0o700 });
   for (const name of await readdir(root)) {
     const pid = /^(\d+)-/.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) {
-      await rm(join(root, name), { recursive: true, force: true });
+    const path = join(root, name);
+    if (pid === undefined || own.has(path)) continue;
+    // With our id but not ours: of an earlier process. In a container every process has the id of the one before.
+    if (Number(pid) === process.pid || !isAlive(Number(pid))) {
+      await rm(path, { recursive: true, force: true });
     }
   }
 }
