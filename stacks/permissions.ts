@@ -40,12 +40,12 @@ export function tunerMay({ state, jobs }: Resources): Statement[] {
   ];
 }
 
-/** Ends jobs: their documents, what they used, their saved states. */
+/** Ends jobs: their documents, what they used (which goes if it has expired meanwhile), their saved states. */
 export function failedJobsMay({ state, jobs }: Resources): Statement[] {
   return [
     objects(state, ['s3:GetObject'], ['tenants/*']),
     objects(state, ['s3:PutObject'], ['tenants/*']),
-    objects(state, DELETE, ['checkpoints/*']),
+    objects(state, DELETE, ['tenants/*', 'checkpoints/*']),
     mayList(state),
     { actions: ['sqs:SendMessage'], resources: [jobs.main.arn] },
   ];
@@ -56,7 +56,7 @@ export function sweepMay({ state, jobs }: Resources): Statement[] {
   return [
     objects(state, READ, ['sweep.json', 'tenants/*']),
     objects(state, ['s3:PutObject'], ['sweep.json', 'tenants/*']),
-    objects(state, ['s3:AbortMultipartUpload', ...DELETE], ['tenants/*']),
+    objects(state, ['s3:AbortMultipartUpload', ...DELETE], ['tenants/*', 'checkpoints/*']),
     {
       actions: ['s3:ListBucket', 's3:ListBucketMultipartUploads'],
       resources: [state.bucket.arn],

@@ -120,7 +120,7 @@ export const CHECKS = {
   'what ends failed jobs, and the pipe, may do that and no more': (stack) => {
     assertRights(stack, 'FailedJobRole', [
       ...onFolders(['GetObject', 'PutObject'], ['tenants/*']),
-      ...onFolders(DELETE, ['checkpoints/*']),
+      ...onFolders(DELETE, ['tenants/*', 'checkpoints/*']),
       `s3:ListBucket ${BUCKET}`,
       'sqs:SendMessage sqs:JobsQueue',
     ]);
@@ -136,7 +136,7 @@ export const CHECKS = {
   'what sweeps may do that and no more, every hour': (stack) => {
     assertRights(stack, 'SweepRole', [
       ...onFolders(['GetObject', 'PutObject'], ['sweep.json', 'tenants/*']),
-      ...onFolders(['AbortMultipartUpload', 'DeleteObject'], ['tenants/*']),
+      ...onFolders(['AbortMultipartUpload', 'DeleteObject'], ['tenants/*', 'checkpoints/*']),
       `s3:ListBucket ${BUCKET}`,
       `s3:ListBucketMultipartUploads ${BUCKET}`,
       'sqs:SendMessage sqs:JobsQueue',

@@ -15,7 +15,7 @@ import { writeTinyBackbone } from '@polyprompt/backbone/testing';
 import { systemClock } from '@polyprompt/clock';
 import { startLocalCloud } from '@polyprompt/local-cloud';
 import { createRegistry, JobMessage } from '@polyprompt/registry';
-import { createStorage, fileKeys } from '@polyprompt/storage';
+import { createStorage, fileKeys, jobKeys } from '@polyprompt/storage';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { spawnService } from '../../functions/api/src/testing/spawned.ts';
 import { endFailedJob } from '../../functions/tuner/src/failed-job.ts';
@@ -97,8 +97,28 @@ async function setUp(stack: Stack) {
     };
     return { role, rights, store, environment };
   };
-  /** What a sweep is there for, in two days: an expired file, an interrupted upload, one in parts. */
-  const leaveRubbish = async () => {
+  /** A job on a file that has expired since. */
+  const createLongAgo = async () => {
+    const ago = 2 * 3600_000;
+    const clock = { ...systemClock, now: () => Date.now() - ago };
+    const { files, jobs } = createRegistry({ storage, queue, clock });
+    const { id: trainingFile } = await files.create('default', {
+      filename: 'a.jsonl',
+      purpose: 'fine-tune',
+      expires: Date.now() - ago / 2,
+      body: Readable.from([Buffer.from('x')]),
+    });
+    const spec = { backbone: 'tiny', trainingFile, validationFile: null, seed: 1, activate: null };
+    const rest = { metadata: {}, hyperparameters: {}, settings: {} };
+    return jobs.create('default', { ...spec, ...rest }, { bodyHash: 'long ago' });
+  };
+  /**
+   * What a sweep is there for, in two days: an expired file, an interrupted upload, two in parts, and the state of a
+   * job that has ended.
+   */
+  const leaveRubbish = async (endedJob: string) => {
+    const state = (fence: number) => `${jobKeys('default', endedJob).checkpoints}${fence}`;
+    await storage.blobs.put(state(1), 'a state');
     const { id } = await registry.files.create('default', {
       filename: 'a.jsonl',
       purpose: 'fine-tune',
@@ -108,8 +128,8 @@ async function setUp(stack: Stack) {
     const interrupted = (end: string) => fileKeys('default', id.replace(/.{4}$/, end)).content;
     await storage.blobs.create(interrupted('0000'), 'half');
     const s3 = new S3Client({ endpoint, credentials, region: 'us-east-1', forcePathStyle: true });
-    const Key = interrupted('0001');
-    await s3.send(new CreateMultipartUploadCommand({ Bucket: BUCKET, Key }));
+    for (const Key of [interrupted('0001'), state(2)])
+      await s3.send(new CreateMultipartUploadCommand({ Bucket: BUCKET, Key }));
     s3.destroy();
   };
 
@@ -126,7 +146,7 @@ async function setUp(stack: Stack) {
     held.close();
     return report;
   };
-  return { folder, registry, queue, as, leaveRubbish, sweepLater };
+  return { folder, registry, queue, as, createLongAgo, leaveRubbish, sweepLater };
 }
 
 /** What Batch makes of a message: through the pipe's paths into the job's command. */
@@ -167,7 +187,7 @@ describe.skipIf(missing)(`the roles${missing ? ` (${missing})` : ''}`, () => {
   });
 
   it('suffice from the first key to the last deletion, and have nothing to spare', async () => {
-    const { folder, registry, queue, as, leaveRubbish, sweepLater } = parts;
+    const { folder, registry, queue, as, createLongAgo, leaveRubbish, sweepLater } = parts;
     const api = await as('ApiRole');
     const service = await spawnService({
       ...api.environment,
@@ -252,17 +272,24 @@ describe.skipIf(missing)(`the roles${missing ? ` (${missing})` : ''}`, () => {
       await endFailedJob({ ...event, detail: { ...event.detail, statusReason: 'Host EC2' } }, deps),
     ).toBe('announced');
     expect(await endFailedJob(event, deps)).toBe('failed');
+    const { id: old } = await createLongAgo();
+    await queue.receive({ max: 10, waitSeconds: 0 });
+    const oldFailed = { ...event, detail: { parameters: { tenant: 'default', job: old } } };
+    expect(await endFailedJob(oldFailed, deps)).toBe('failed');
 
     const sweep = await as('SweepRole');
-    await leaveRubbish();
+    await leaveRubbish(failing.id);
     const forgotten = await create('forgotten');
     await queue.receive({ waitSeconds: 1 });
-    expect(await sweepStore(openServerless(sweep.environment))).toMatchObject({ files: 0 });
+    expect(await sweepStore(openServerless(sweep.environment))).toMatchObject({
+      files: 0,
+      states: 1,
+    });
     expect(await sweepLater(sweep.environment)).toMatchObject({
       tenants: 1,
       files: 2,
-      uploads: 1,
-      requests: 3,
+      uploads: 2,
+      requests: 4,
       reminded: 1,
       complete: true,
     });

@@ -1,6 +1,12 @@
+import {
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { fileKeys, jobKeys, type Storage } from '@polyprompt/storage';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { stateKey } from './layout.ts';
 import { createRegistry } from './registry.ts';
 import type { SweepOptions, SweepReport } from './sweep.ts';
 import { all, bytes, jobSpec, testJobs, testRegistry, upload } from './test-registry.ts';
@@ -48,6 +54,35 @@ describe('a sweep', () => {
     clock.advance(1000);
     expect(await registry.sweep()).toMatchObject({ files: 2 });
     expect(await keysOf(test)).toEqual(Object.values(fileKeys('acme', id)).slice(1).sort());
+  });
+
+  it('aborts uploads in parts that nobody went on with, of files and of states', async () => {
+    const { registry, clock, endpoint, credentials } = await testRegistry();
+    const s3 = new S3Client({ endpoint, credentials, region: 'us-east-1', forcePathStyle: true });
+    const { content } = fileKeys('acme', 'file-1');
+    for (const Key of [content, stateKey('acme', 'ftjob-1', 1), 'elsewhere'])
+      await s3.send(new CreateMultipartUploadCommand({ Bucket: 'state', Key }));
+    // The store has its own clock.
+    clock.advance(Math.max(0, Date.now() - clock.now()) + DAY + HOUR);
+    expect(await registry.sweep()).toMatchObject({ uploads: 2 });
+    const { Uploads } = await s3.send(new ListMultipartUploadsCommand({ Bucket: 'state' }));
+    s3.destroy();
+    expect(Uploads?.map(({ Key }) => Key)).toEqual(['elsewhere']);
+  });
+
+  it('removes the states that dead workers left behind the end of their jobs, and no other', async () => {
+    const { create, jobs, registry, storage } = await testJobs();
+    const [ended, waiting] = [await create(), await create()];
+    // Each was stored by a worker that died before it could say so.
+    for (const { id } of [ended, waiting])
+      await storage.blobs.put(stateKey('acme', id, 1), 'a state');
+    await jobs.cancel('acme', ended.id);
+    expect(await registry.sweep()).toMatchObject({ states: 1 });
+    const left = (await all(storage.list('checkpoints/'))).map(({ key }) => key);
+    expect(left).toEqual([stateKey('acme', waiting.id, 1)]);
+    await jobs.cancel('acme', waiting.id);
+    expect(await registry.sweep()).toMatchObject({ states: 1 });
+    expect(await registry.sweep()).toMatchObject({ states: 0 });
   });
 
   it('tells the queue again about a job whose message is gone', async () => {

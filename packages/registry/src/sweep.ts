@@ -1,6 +1,6 @@
 /**
- * Removes what nobody will ask for again: expired files, what interrupted uploads left, requests too old to be
- * repeated. Expired things are gone for everybody before; a sweep gives their room back. It also tells the queue
+ * Removes what nobody will ask for again: expired files, what interrupted uploads left, states of ended jobs, requests
+ * too old to be repeated. Expired things are gone for everybody before; a sweep gives their room back. It also tells the queue
  * again about jobs whose message was lost. Any process may sweep, at any time; one does per interval.
  *
  * A pass over all tenants may take several sweeps: a bookmark in the store says which tenants are done, and the next
@@ -34,6 +34,8 @@ export interface SweepReport {
   readonly files: number;
   /** Uploads in parts that were aborted. */
   readonly uploads: number;
+  /** States of ended jobs that were removed. */
+  readonly states: number;
   /** Requests that were forgotten. */
   readonly requests: number;
   /** Jobs that the queue was told about again. */
@@ -84,12 +86,21 @@ export async function sweep(
   const id = Buffer.from(context.random(12)).toString('hex');
   const start = await begin(bookmarks, { sweep: id, began, everyMs });
   if (!start) return undefined;
-  const counts: Counts = { tenants: 0, files: 0, uploads: 0, requests: 0, reminded: 0 };
+  const counts: Counts = { tenants: 0, files: 0, uploads: 0, states: 0, requests: 0, reminded: 0 };
   try {
-    counts.uploads = await storage.abortUploads(folders.tenants, began - ABANDONED_MS);
+    for (const folder of [folders.tenants, folders.checkpoints])
+      counts.uploads += await storage.abortUploads(folder, began - ABANDONED_MS);
   } catch (error) {
     // A role may not be allowed to list them where the bucket's lifecycle takes care of them.
     onError(error);
+  }
+  // One listing: there is a folder only for tenants with jobs at work, paused, or with what we look for.
+  for await (const tenant of storage.listFolders(folders.checkpoints)) {
+    try {
+      counts.states += await parts.jobs.forgetStates(tenant);
+    } catch (error) {
+      onError(error, tenant);
+    }
   }
   // Where a sweep has died, the tenant that it died over is found by going one by one.
   const size = start.tries > 1 ? 1 : GROUP;

@@ -60,7 +60,7 @@ export async function testRegistry({
     return createRegistry({ storage: own, queue: own.queue(url, JobMessage), clock, ...options });
   };
   const registry = createRegistry({ storage, queue, clock, tenantJobs });
-  return { ...registry, registry, storage, queue, clock, faults, another };
+  return { ...registry, registry, storage, queue, clock, faults, another, endpoint, credentials };
 }
 
 /** A small valid prompt; different weights have different bytes, different times only another card. */

@@ -39,6 +39,8 @@ export function apiKeyKey(id: string): string {
 export const folders = {
   apiKeys: 'keys/',
   backbones: 'backbones/',
+  /** Of the tenants, with those of their jobs in each. */
+  checkpoints: 'checkpoints/',
   tenants: 'tenants/',
   tenant: tenantFolder,
   files: (tenant: string) => `${tenantFolder(tenant)}files/`,
@@ -64,7 +66,7 @@ export function jobKeys(tenant: string, id: string) {
     event: (sequence: number) =>
       `${events}${positive('event number', sequence).padStart(SEQUENCE_DIGITS, '0')}`,
     /** Apart from the rest: stores can be told by prefix alone what to forget sooner. */
-    checkpoints: `checkpoints/${tenant}/${id}/`,
+    checkpoints: `${folders.checkpoints}${tenant}/${id}/`,
   };
 }
 

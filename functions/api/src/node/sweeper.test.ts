@@ -5,7 +5,15 @@ import { describe, expect, it } from 'vitest';
 import { startSweeper } from './sweeper.ts';
 
 const MINUTE = 60_000;
-const NOTHING = { tenants: 3, files: 0, uploads: 0, requests: 0, reminded: 0, complete: true };
+const NOTHING = {
+  tenants: 3,
+  files: 0,
+  uploads: 0,
+  states: 0,
+  requests: 0,
+  reminded: 0,
+  complete: true,
+};
 
 function sweeper(everyMs: number, sweep: (options: SweepOptions) => typeof NOTHING) {
   const clock = manualClock();

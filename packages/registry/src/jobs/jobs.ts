@@ -211,9 +211,12 @@ export class Jobs {
       ttlMs: this.#leaseMs,
     });
     if (!lease) return 'busy';
+    const late = Symbol('taken by another');
     try {
       const document = await this.#documents.update(found.key, (job) => {
         if (isIdle(job)) return undefined;
+        // The lease ran out before it was used, and who got it next has been here.
+        if (job.fence >= lease.fence) throw late;
         return job.attempts >= this.#maxAttempts
           ? this.#crashed(job, lease.fence)
           : this.#taken(job, lease.fence, workerId);
@@ -232,6 +235,7 @@ export class Jobs {
       await this.#endCrashed(document.value, lease.fence);
     } catch (error) {
       await lease.release().catch(() => undefined);
+      if (error === late) return 'busy';
       throw error;
     }
     await lease.release();
@@ -249,6 +253,20 @@ export class Jobs {
       if (document && (await this.#dispatch.remind(document)) !== document) reminded++;
     }
     return { reminded, forgotten: await this.#requests.forget(tenant) };
+  }
+
+  /**
+   * For the sweep: removes the states of jobs that have ended, which a worker leaves that dies, or loses its job, at
+   * the wrong moment.
+   * @returns how many
+   */
+  async forgetStates(tenant: string): Promise<number> {
+    let removed = 0;
+    for await (const id of this.#context.storage.listFolders(`${folders.checkpoints}${tenant}/`)) {
+      const job = (await this.#find(tenant, id))?.value;
+      if (job && isFinished(job.status)) removed += await this.#removeStates(tenant, id);
+    }
+    return removed;
   }
 
   async #create(
@@ -351,10 +369,17 @@ export class Jobs {
     await this.#files.endUse(tenant, trainingFile, id);
     if (validationFile !== null) await this.#files.endUse(tenant, validationFile, id);
     await this.#slots.free(tenant, [id]);
-    if (!saved) return;
-    // A worker that lost its lease may have left a state of its own beside the valid one.
-    for await (const { key } of this.#context.storage.list(statesOf(tenant, id)))
+    if (saved) await this.#removeStates(tenant, id);
+  }
+
+  /** A worker that lost its lease may have left a state of its own beside the valid one. */
+  async #removeStates(tenant: string, id: string): Promise<number> {
+    let removed = 0;
+    for await (const { key } of this.#context.storage.list(statesOf(tenant, id))) {
       await this.#context.storage.blobs.remove(key);
+      removed++;
+    }
+    return removed;
   }
 
   async #require(tenant: string, id: string): Promise<Document<Job>> {

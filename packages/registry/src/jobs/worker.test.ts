@@ -1,5 +1,6 @@
-import { jobKeys } from '@polyprompt/storage';
+import { jobKeys, type Leases } from '@polyprompt/storage';
 import { describe, expect, it } from 'vitest';
+import { createRegistry } from '../registry.ts';
 import { all, bytes, deadClock, settled, testJobs } from '../test-registry.ts';
 import type { JobHandle } from './worker.ts';
 
@@ -176,6 +177,35 @@ describe('a worker that stood still', () => {
     await heir.finish({ status: 'succeeded', result: RESULT });
     expect((await jobs.get('acme', job.id)).status).toBe('succeeded');
     expect(await all(storage.list(jobKeys('acme', job.id).checkpoints))).toEqual([]);
+  });
+
+  it('while it took the job finds that another has it, and leaves it alone', async () => {
+    const { jobs, another, create, take, clock, storage, queue } = await testJobs();
+    const job = await create();
+    let heir: JobHandle | undefined;
+    const leases: Pick<Leases, 'acquire'> = {
+      async acquire(key, options) {
+        const lease = await storage.leases.acquire(key, { ...options, heartbeat: false });
+        clock.advance(LEASE_MS);
+        heir = await take(job, another(), 'heir');
+        return lease;
+      },
+    };
+    const still = createRegistry({
+      storage: { ...storage, leases: leases as Leases },
+      queue,
+      clock,
+      maxAttempts: 1,
+    });
+    expect(await still.jobs.take('acme', job.id, 'still')).toBe('busy');
+    await heir?.update({ progress: { step: 1 } });
+    expect(await jobs.get('acme', job.id)).toMatchObject({
+      status: 'validating_files',
+      worker: 'heir',
+      attempts: 1,
+      progress: { step: 1 },
+    });
+    await heir?.release();
   });
 
   it('is told as soon as it moves again', async () => {
