@@ -17,12 +17,13 @@ const SEARCH_LIMIT = 2000;
 
 /**
  * Loads what `ids` names, in order, until the page is full; what loads as undefined is left out. Gives up after
- * `SEARCH_LIMIT` entries left out: the page is then short, and `hasMore`.
+ * `searchLimit` entries left out: the page is then short, and `hasMore`.
  */
 export async function loadPage<T>(
   ids: AsyncIterable<string> | Iterable<string>,
   limit: number,
   load: (id: string) => Promise<T | undefined>,
+  searchLimit = SEARCH_LIMIT,
 ): Promise<Page<T>> {
   const items: T[] = [];
   let leftOut = 0;
@@ -39,12 +40,12 @@ export async function loadPage<T>(
     batch.push(id);
     if (batch.length < Math.min(CONCURRENT_READS, limit + 1 - items.length)) continue;
     await flush();
-    if (items.length > limit || leftOut >= SEARCH_LIMIT) break;
+    if (items.length > limit || leftOut >= searchLimit) break;
   }
   await flush();
   return {
     items: items.slice(0, limit),
-    hasMore: items.length > limit || leftOut >= SEARCH_LIMIT,
+    hasMore: items.length > limit || leftOut >= searchLimit,
   };
 }
 

@@ -1,5 +1,6 @@
 import { promptKeys } from '@polyprompt/storage';
 import { describe, expect, it } from 'vitest';
+import { createRegistry } from '../registry.ts';
 import { all, ROUGH, samplePrompt, testRegistry } from '../test-registry.ts';
 
 const me = { actor: 'key-1' };
@@ -316,7 +317,52 @@ describe('deletion', () => {
   });
 });
 
+describe('the removal of a prompt that was interrupted', () => {
+  const interrupted = async () => {
+    const test = await withVersions(2, { maxAttempts: 1 });
+    await test.prompts.deleteAlias('acme', 'topics', 'production', me);
+    test.faults.script('internalError', { operation: 'DeleteObject' });
+    await expect(test.prompts.remove('acme', 'topics', me)).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    const left = async () => all(test.storage.list(promptKeys('acme', 'topics').versions));
+    expect(await left()).not.toEqual([]);
+    return { ...test, left };
+  };
+
+  it('is completed when it is repeated', async () => {
+    const { prompts, left } = await interrupted();
+    await expect(prompts.remove('acme', 'topics', me)).rejects.toMatchObject({
+      code: 'prompt_not_found',
+    });
+    expect(await left()).toEqual([]);
+  });
+
+  it('is completed by a listing, which does not fail where it cannot', async () => {
+    const { prompts, left, faults } = await interrupted();
+    faults.script('internalError', { operation: 'DeleteObject' });
+    expect((await prompts.list('acme', { limit: 5 })).items).toEqual([]);
+    expect(await left()).not.toEqual([]);
+    expect((await prompts.list('acme', { limit: 5 })).items).toEqual([]);
+    expect(await left()).toEqual([]);
+  });
+});
+
 describe('listing', () => {
+  it('reaches what lies behind any number of removed prompts', async () => {
+    const { storage, queue, clock } = await withVersions(1);
+    const many: typeof storage = {
+      ...storage,
+      async *listFolders(folder, options) {
+        for (let i = 0; i < 2100; i++) yield `removed-${i}`;
+        yield* storage.listFolders(folder, options);
+      },
+    };
+    const { prompts } = createRegistry({ storage: many, queue, clock });
+    const page = await prompts.list('acme', { limit: 5 });
+    expect([page.items.map(({ name }) => name), page.hasMore]).toEqual([['topics'], false]);
+  });
+
   it('gives prompts by name and versions newest first, page by page', async () => {
     const { prompts } = await withVersions(3);
     for (const name of ['ner', 'topics-2', 'a.b'])

@@ -140,10 +140,12 @@ export class Prompts {
   async list(tenant: string, { limit, after }: PageOptions): Promise<Page<Prompt>> {
     const folder = folders.prompts(tenant);
     const names = this.#context.storage.listFolders(folder, behind(folder, after));
-    return loadPage(names, limit, async (name) => {
-      const document = await this.#documents.read(promptKeys(tenant, name).document);
-      return document && exists(document.value) ? promptView(name, document.value) : undefined;
-    });
+    const load = async (name: string) => {
+      const state = await this.#find(tenant, name);
+      return state && exists(state) ? promptView(name, state) : undefined;
+    };
+    // A page ends with a prompt, so no page could begin behind prompts that are gone if the search for more gave up.
+    return loadPage(names, limit, load, Number.POSITIVE_INFINITY);
   }
 
   /** @throws RegistryError `prompt_not_found`, `version_not_found` */
@@ -266,10 +268,17 @@ export class Prompts {
   }
 
   async #require(tenant: string, name: string): Promise<PromptState> {
-    const document = isSegment(name)
-      ? await this.#documents.read(promptKeys(tenant, name).document)
-      : undefined;
-    return existing(document?.value, name);
+    return existing(isSegment(name) ? await this.#find(tenant, name) : undefined, name);
+  }
+
+  async #find(tenant: string, name: string): Promise<PromptState | undefined> {
+    const document = await this.#documents.read(promptKeys(tenant, name).document);
+    if (!document) return undefined;
+    const { value } = document;
+    // No later change completes the interrupted removal of a prompt that is gone: whoever comes across it does.
+    if (!exists(value) && value.trash.length > 0)
+      await this.#took(tenant, name, document).catch(() => undefined);
+    return value;
   }
 
   async #info(
