@@ -39,6 +39,15 @@ describe('a file', () => {
     await files.create('acme', { ...FILE, body: bytes('1234', '567'), maxBytes: 7 });
   });
 
+  it('leaves nothing when the answer to its last write is lost', async () => {
+    const { files, storage, faults } = await testRegistry({ maxAttempts: 1 });
+    faults.script('errorAfterCommit', { operation: 'PutObject', skip: 1 });
+    await expect(files.create('acme', { ...FILE, body: bytes('1234') })).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    expect(await all(storage.list('tenants/'))).toEqual([]);
+  });
+
   it('is listed page by page, newest or oldest first, by purpose', async () => {
     const { files, clock } = await testRegistry();
     const ids: string[] = [];

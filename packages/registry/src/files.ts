@@ -89,7 +89,7 @@ export class Files {
     try {
       return fileView((await this.#documents.create(keys.document, stored)).value);
     } catch (error) {
-      await blobs.remove(keys.content).catch(() => undefined);
+      await this.#discard(keys).catch(() => undefined);
       throw error;
     }
   }
@@ -260,6 +260,13 @@ export class Files {
       uploadUntil: null,
       removed: false,
     };
+  }
+
+  /** The record may be there though its answer was lost, and goes first: it must not name bytes that are gone. */
+  async #discard({ document, content }: ReturnType<typeof fileKeys>): Promise<void> {
+    const record = await this.#documents.read(document);
+    if (record) await this.#documents.remove(record);
+    await this.#context.storage.blobs.remove(content);
   }
 
   async #update(
