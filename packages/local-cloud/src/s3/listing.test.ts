@@ -3,9 +3,16 @@ import {
   type ListObjectsV2CommandInput,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
+import { systemClock } from '@polyprompt/clock';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { BlobStore } from '../blobs.ts';
+import { Database, type Row } from '../db.ts';
+import type { WireRequest } from '../http/request.ts';
 import { BUCKET, type TestCloud, testCloud } from '../test-clients.ts';
+import type { S3Call } from './call.ts';
+import { listObjects } from './listing.ts';
+import { ObjectStore } from './store.ts';
 
 const byBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
@@ -79,6 +86,32 @@ describe('ListObjectsV2', () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it('reads little of what lies in the folders that it names', async () => {
+    let read = 0;
+    class CountingDatabase extends Database {
+      override all<T extends Row>(...query: Parameters<Database['all']>): T[] {
+        const rows = super.all<T>(...query);
+        read += rows.length;
+        return rows;
+      }
+    }
+    const db = new CountingDatabase(null, 'normal');
+    const store = new ObjectStore(db, new BlobStore(null), systemClock);
+    db.run('INSERT INTO buckets VALUES (?, 0)', BUCKET);
+    const object = { size: 1, etag: '""', headers: {}, checksum: null };
+    for (let i = 0; i < 1000; i++) {
+      const key = Buffer.from(`f/${String(i % 200).padStart(3, '0')}/${i}`);
+      store.commit(BUCKET, key, { kind: 'none' }, object, () => []);
+    }
+    const query = new Map(Object.entries({ prefix: 'f/', delimiter: '/' }));
+    const request = { query } as unknown as WireRequest;
+    const call = { request, payload: { kind: 'unsigned' }, bucket: BUCKET, key: Buffer.of() };
+    const { body } = listObjects(store, call as S3Call);
+    expect(String(body)).toContain('<KeyCount>200</KeyCount><IsTruncated>false');
+    expect(read).toBeLessThan(2000);
+    db.close();
   });
 
   it('encodes keys on request', async () => {

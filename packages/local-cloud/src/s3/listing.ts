@@ -10,6 +10,8 @@ import type { ObjectStore } from './store.ts';
 import { writeXml, type XmlNode } from './xml.ts';
 
 const MAX_KEYS = 1000;
+/** Rows read at a time where folders are named: all but the first of a folder are read in vain. */
+const FOLDER_ROWS = 4;
 
 interface ListedRow extends Record<string, unknown> {
   key: Uint8Array;
@@ -90,9 +92,12 @@ function listPage(
   const entries: Entry[] = [];
   let position: Buffer | undefined = start;
   while (position) {
-    const batch: ListedRow[] = rowsFrom(store, bucket, position, end, limit - entries.length + 1);
+    const needed = limit - entries.length + 1;
+    const size = delimiter.length > 0 ? Math.min(needed, FOLDER_ROWS) : needed;
+    const batch: ListedRow[] = rowsFrom(store, bucket, position, end, size);
     const current: Buffer = position;
-    position = undefined;
+    const last = batch.length === size ? batch.at(-1) : undefined;
+    position = last && successor(Buffer.from(last.key));
     for (const row of batch) {
       const key = Buffer.from(row.key);
       if (entries.length === limit) return { entries, next: key };
