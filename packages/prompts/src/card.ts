@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { canonicalJson, contentHash, HASH_PATTERN } from './canonical.ts';
 import { assertReadable, FORMAT_VERSION, formatVersionOf, PROMPT_FILE } from './encode.ts';
 import { PromptError } from './errors.ts';
+import { problemsIn } from './problems.ts';
 import {
   Answering,
   METHODS,
@@ -135,10 +136,7 @@ export function encodeCard(card: PromptCard): Uint8Array {
 export function decodeCard(bytes: Uint8Array, source = CARD_FILE): PromptCard {
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   const raw = parseObject(text, source);
-  const { hash, ...rest } = raw;
-  if (hash !== contentHash(canonicalJson(rest)) || text !== cardText(raw)) {
-    throw damaged(source, 'its content does not match its own hash');
-  }
+  if (!isSound(raw, text)) throw damaged(source, 'its content does not match its own hash');
   if (typeof raw.format_version === 'number') assertReadable(source, raw.format_version);
   return parse(PromptCard, raw, source);
 }
@@ -155,6 +153,15 @@ export function assertSameBytes(
   }
   const actual = contentHash(promptBytes);
   if (actual !== hash) throw damaged(source, `its hash is ${actual}, its card says ${hash}`);
+}
+
+function isSound({ hash, ...rest }: Record<string, unknown>, text: string): boolean {
+  try {
+    return hash === contentHash(canonicalJson(rest)) && text === cardText({ hash, ...rest });
+  } catch {
+    // Lists in lists can be parsed deeper than they can be written; no card was written so.
+    return false;
+  }
 }
 
 function cardText(card: unknown): string {
@@ -174,7 +181,7 @@ function parseObject(text: string, source: string): Record<string, unknown> {
 function parse<T>(schema: z.ZodType<T>, value: unknown, source: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw new PromptError('bad_card', `${source}: ${z.prettifyError(result.error)}`);
+  throw new PromptError('bad_card', `${source}: ${problemsIn(result.error)}`);
 }
 
 function damaged(source: string, what: string): PromptError {

@@ -18,6 +18,8 @@ export const PROMPT_FILE = 'prompt.safetensors';
 /** The newest format this version reads. */
 export const FORMAT_VERSION = 3;
 const FORMAT = 'polyprompt';
+/** Of what is no JSON, in a message. */
+const LONGEST_SHOWN = 200;
 
 /**
  * The oldest format that says all about a prompt, which is the one it is written in: 2 has dense layers,
@@ -89,7 +91,7 @@ export function decodePrompt(bytes: Uint8Array, source = PROMPT_FILE): Prompt {
   });
   const tensor = (name: string): Tensor | undefined => {
     const found = tensors.get(name);
-    return found && { shape: found.shape, data: toFloat32(found.dtype, found.data, name) };
+    return found && { shape: found.shape, data: floatsOf(source, name, found) };
   };
   const required = (name: string): Tensor => {
     const found = tensor(name);
@@ -136,6 +138,15 @@ function decodeFile(bytes: Uint8Array, source: string): DecodedSafetensors {
   }
 }
 
+function floatsOf(source: string, name: string, { dtype, data }: TensorData): Float32Array {
+  try {
+    return toFloat32(dtype, data, `${source}: ${name}`);
+  } catch (cause) {
+    if (!(cause instanceof SafetensorsError)) throw cause;
+    throw new PromptError('bad_prompt', cause.message, { cause });
+  }
+}
+
 function checkFormat(source: string, metadata: Readonly<Record<string, string>>): void {
   const version = Number(metadata.format_version);
   if (metadata.format !== FORMAT || !Number.isSafeInteger(version) || version < 1) {
@@ -160,7 +171,8 @@ function parseJson(source: string, key: string, text: string | undefined): unkno
   try {
     return JSON.parse(text ?? '');
   } catch (cause) {
-    throw new PromptError('bad_prompt', `${source}: metadata "${key}" is not JSON: ${text}`, {
+    const shown = text?.slice(0, LONGEST_SHOWN);
+    throw new PromptError('bad_prompt', `${source}: metadata "${key}" is not JSON: ${shown}`, {
       cause,
     });
   }

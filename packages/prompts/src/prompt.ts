@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { HASH_PATTERN } from './canonical.ts';
 import { PromptError } from './errors.ts';
+import { problemsIn } from './problems.ts';
 
 export const TASKS = ['text-classification', 'token-classification', 'question-answering'] as const;
 export const METHODS = ['prefix', 'soft', 'head'] as const;
@@ -109,7 +110,7 @@ export function parameterCount(prompt: Prompt): number {
 export function parseSettings(source: string, value: unknown): PromptSettings {
   const result = Settings.safeParse(value);
   if (!result.success)
-    throw new PromptError('bad_prompt', `${source}: ${z.prettifyError(result.error)}`);
+    throw new PromptError('bad_prompt', `${source}: ${problemsIn(result.error)}`);
   return result.data;
 }
 
@@ -120,8 +121,12 @@ export function parseSettings(source: string, value: unknown): PromptSettings {
 export function checkPrompt(source: string, prompt: Prompt): void {
   const { labels, task, method, pooling, answering } = parseSettings(source, prompt);
   const bad = (what: string) => new PromptError('bad_prompt', `${source}: ${what}`);
-  const repeated = labels.find((label, i) => labels.indexOf(label) !== i);
-  if (repeated !== undefined) throw bad(`label "${repeated}" occurs twice`);
+  // Files of others can have any number of labels.
+  const seen = new Set<string>();
+  for (const label of labels) {
+    if (seen.has(label)) throw bad(`label "${label}" occurs twice`);
+    seen.add(label);
+  }
 
   const { prefix, softPrompt, headWeight, headBias } = prompt;
   const [hidden, classes] = checkTensor(source, 'head.weight', headWeight, 2);

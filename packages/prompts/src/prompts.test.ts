@@ -209,6 +209,42 @@ describe('encodePrompt and decodePrompt', () => {
     );
   });
 
+  it('refuse a head of 8-bit floats', () => {
+    const { tensors, metadata } = decodeSafetensors(encodePrompt(prompt));
+    const { shape, data } = tensors.get('head.bias')!;
+    const head = { dtype: 'F8_E4M3', shape, data: new Uint8Array(data.length) } as const;
+    const bytes = encodeSafetensors(new Map([...tensors, ['head.bias', head]]), metadata);
+    expect(() => decodePrompt(bytes)).toThrow(PromptError);
+    expect(() => decodePrompt(bytes)).toThrow(/head.bias.*F8_E4M3/);
+  });
+
+  it('refuse a million things that are wrong in a few words', () => {
+    const messageOf = (labels: string) => {
+      try {
+        decodePrompt(withMetadata({ labels }));
+      } catch (error) {
+        if (error instanceof PromptError) return error.message;
+        throw error;
+      }
+      return '';
+    };
+    const numbers = messageOf(JSON.stringify(Array(100_000).fill(1)));
+    expect(numbers).toContain('labels[0]');
+    expect(numbers).toContain('and 99990 more');
+    expect(numbers.length).toBeLessThan(2000);
+    const text = messageOf('x'.repeat(1_000_000));
+    expect(text).toContain('"labels" is not JSON');
+    expect(text.length).toBeLessThan(2000);
+  });
+
+  // To compare each label with each takes half a minute, in which a server would answer nobody.
+  it('find a repeated label among very many', { timeout: 15_000 }, () => {
+    const labels = Array.from({ length: 200_000 }, (_, i) => `label ${i}`);
+    const bytes = (names: readonly string[]) => withMetadata({ labels: JSON.stringify(names) });
+    expect(() => decodePrompt(bytes(labels))).toThrow('200000 labels, but a head.weight for 3');
+    expect(() => decodePrompt(bytes([...labels, 'label 7']))).toThrow('"label 7" occurs twice');
+  });
+
   it('answer mutated bytes with a PromptError or a prompt', () => {
     const bytes = encodePrompt(prompt);
     fc.assert(
@@ -381,6 +417,12 @@ describe('one flipped bit', () => {
 });
 
 describe('decodeCard', () => {
+  it('refuses lists in lists without end', () => {
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const bytes = new TextEncoder().encode(`{"hash": "x", "labels": ${deep}}`);
+    expect(codeOf(() => decodeCard(bytes))).toBe('damaged');
+  });
+
   it('refuses a newer format and a card that lacks a field, though their hashes are right', () => {
     const { hash: _, ...card } = decodeCard(packPrompt(prompt, details).card);
     const signed = (content: Record<string, unknown>) => {

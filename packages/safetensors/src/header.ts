@@ -127,11 +127,11 @@ function parseEntry(source: string, name: string, raw: unknown, dataOffset: numb
     );
   }
   if (!Array.isArray(shape) || Number.isNaN(elementCount(shape))) {
-    throw bad(source, `tensor "${name}" has shape ${JSON.stringify(shape)}`);
+    throw bad(source, `tensor "${name}" has shape ${shown(shape)}`);
   }
   const [begin, end] = Array.isArray(offsets) && offsets.length === 2 ? offsets : [-1, -1];
   if (!Number.isSafeInteger(begin) || !Number.isSafeInteger(end) || begin < 0 || end < begin) {
-    throw bad(source, `tensor "${name}" has data_offsets ${JSON.stringify(offsets)}`);
+    throw bad(source, `tensor "${name}" has data_offsets ${shown(offsets)}`);
   }
   const expected = elementCount(shape) * itemSize(dtype);
   if (end - begin !== expected) {
@@ -141,6 +141,16 @@ function parseEntry(source: string, name: string, raw: unknown, dataOffset: numb
     );
   }
   return { name, dtype, shape, offset: dataOffset + begin, byteLength: expected };
+}
+
+/** A value that is not what it should be, for a message. */
+function shown(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)?.slice(0, 100);
+  } catch {
+    // Parsed without recursion, written with it: lists in lists can be too deep for that.
+    return 'with lists in lists too deep to be shown';
+  }
 }
 
 function checkLayout(

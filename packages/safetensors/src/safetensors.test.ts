@@ -177,6 +177,7 @@ describe('encodeSafetensors and decodeSafetensors', () => {
 });
 
 describe('header checks', () => {
+  const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
   const f32 = (begin: number, end: number) => ({
     dtype: 'F32',
     shape: [1],
@@ -206,6 +207,16 @@ describe('header checks', () => {
       'a dtype named after an object method',
       handmade({ x: { ...f32(0, 4), dtype: 'toString' } }, 4),
       'unknown_dtype',
+    ],
+    [
+      'a shape of lists in lists without end',
+      handmade(`{"x":{"dtype":"F32","shape":${deep},"data_offsets":[0,4]}}`, 4),
+      'bad_header',
+    ],
+    [
+      'offsets of lists in lists without end',
+      handmade(`{"x":{"dtype":"F32","shape":[1],"data_offsets":${deep}}}`, 4),
+      'bad_header',
     ],
     ['a size that is not the shape', handmade({ x: f32(0, 8) }, 8), 'size_mismatch'],
   ])('%s is refused', (_, bytes, code) => {

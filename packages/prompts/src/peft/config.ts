@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { canonicalJson } from '../canonical.ts';
 import { PromptError } from '../errors.ts';
+import { problemsIn } from '../problems.ts';
 
 export const ADAPTER_CONFIG = 'adapter_config.json';
 export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
@@ -44,7 +45,7 @@ export function decodeAdapterConfig(bytes: Uint8Array, source = ADAPTER_CONFIG):
   }
   const result = AdapterConfig.safeParse(value);
   if (!result.success) {
-    throw new PromptError('bad_adapter', `${source}: ${z.prettifyError(result.error)}`);
+    throw new PromptError('bad_adapter', `${source}: ${problemsIn(result.error)}`);
   }
   if ((result.data.num_transformer_submodules ?? 1) !== 1) {
     throw new PromptError(

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { canonicalJson, HASH_PATTERN } from '../canonical.ts';
 import { PromptError } from '../errors.ts';
+import { problemsIn } from '../problems.ts';
 import { Answering, POOLING_RULES, TASKS } from '../prompt.ts';
 import { parseJson } from './config.ts';
 
@@ -32,7 +33,7 @@ export function encodeExtras(extras: Extras): Uint8Array {
 export function decodeExtras(bytes: Uint8Array, source: string): Extras {
   const result = Extras.safeParse(parseJson(bytes, source));
   if (result.success) return result.data;
-  throw new PromptError('bad_adapter', `${source}: ${z.prettifyError(result.error)}`);
+  throw new PromptError('bad_adapter', `${source}: ${problemsIn(result.error)}`);
 }
 
 export function id2labelOf(labels: readonly string[]): Record<string, string> {
