@@ -3,7 +3,7 @@
 import type { CodePoints } from '@polyprompt/text';
 import { excerptOf, excerptOfValue, quoted } from '../datasets/issue.ts';
 import type { IssueLog } from '../datasets/issue-log.ts';
-import { nearest, occurrences, similar } from './locate.ts';
+import { isAt, nearest, occurrences, similar } from './locate.ts';
 import { type SpelledAnswer, wholeNumber } from './spellings.ts';
 import type { GoldAnswer } from './types.ts';
 
@@ -37,9 +37,9 @@ export function checkAnswer(
     });
     return undefined;
   }
-  const starts = occurrences(context, text);
   const answer = excerptOf(text);
   if (given === undefined || given === null || given === '') {
+    const starts = occurrences(context, text);
     if (starts.length === 0) return reportAbsent(text, context, where, log);
     if (starts.length > 1) {
       log.add('unplaced_answer', {
@@ -61,10 +61,11 @@ export function checkAnswer(
     });
     return undefined;
   }
-  if (starts.includes(start)) return { text, start };
+  if (isAt(context, text, start)) return { text, start };
+  const starts = occurrences(context, text);
   if (starts.length === 0) return reportAbsent(text, context, where, log);
   const place = nearest(starts, start)!;
-  const utf16 = starts.some((each) => context.toUtf16(each) === start);
+  const utf16 = context.text.startsWith(text, start);
   const there = context.slice(start, start + [...text].length);
   log.add('misplaced_answer', {
     ...where,

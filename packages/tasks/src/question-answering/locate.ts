@@ -1,14 +1,21 @@
 // Whether an answer is where the data says, and where it is instead.
 
-import type { CodePoints } from '@polyprompt/text';
+import { CodePoints } from '@polyprompt/text';
 
-/** Starts of all occurrences of a text, in code points. */
+/** Whether a text is at a place of a context, in code points. */
+export function isAt(context: CodePoints, text: string, start: number): boolean {
+  return context.slice(start, start + new CodePoints(text).length) === text;
+}
+
+/**
+ * Starts of the occurrences of a text, in code points, each behind the end of the one before it: all that
+ * overlap are as many as the context is long, and each to be compared as a whole.
+ */
 export function occurrences(context: CodePoints, text: string): number[] {
   const starts: number[] = [];
   if (text === '') return starts;
-  for (let at = context.text.indexOf(text); at >= 0; at = context.text.indexOf(text, at + 1)) {
-    starts.push(context.fromUtf16(at));
-  }
+  const find = (from: number) => context.text.indexOf(text, from);
+  for (let at = find(0); at >= 0; at = find(at + text.length)) starts.push(context.fromUtf16(at));
   return starts;
 }
 

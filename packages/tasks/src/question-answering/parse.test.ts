@@ -216,6 +216,29 @@ describe('rows that cannot be used', () => {
     expect(report.examples[0]!.gold).toEqual([{ text: 'Nile', start: 4 }]);
   });
 
+  it('take an answer that overlaps another occurrence of its text', () => {
+    const answers = [{ text: 'na na', answer_start: 3 }];
+    const report = parse([{ question: 'q', context: 'na na na', answers }]);
+    expect(report.issues).toEqual([]);
+    expect(report.examples[0]!.gold).toEqual([{ text: 'na na', start: 3 }]);
+  });
+
+  // To compare the answer with every place that begins like it takes minutes.
+  it('find a long answer in a context of one letter', { timeout: 15_000 }, () => {
+    const context = 'a'.repeat(1_000_000);
+    const answer = 'a'.repeat(400_000);
+    const report = parse([
+      { question: 'placed?', context, answers: [{ text: answer, answer_start: 600_000 }] },
+      { question: 'anywhere?', context, answers: [answer] },
+      { question: 'misplaced?', context, answers: [{ text: answer, answer_start: 600_001 }] },
+    ]);
+    expect(report.examples.map(({ gold: found }) => found![0]!.start)).toEqual([600_000, 0]);
+    expect(report.issues).toMatchObject([
+      { code: 'unplaced_answer', line: 2, count: 2 },
+      { code: 'misplaced_answer', line: 3, nearest: 400_000 },
+    ]);
+  });
+
   it('are named by their place in a SQuAD document', () => {
     const { issues, examples } = parseSquad(
       squad([
