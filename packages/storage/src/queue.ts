@@ -8,6 +8,7 @@ import {
   CreateQueueCommand,
   DeleteMessageCommand,
   GetQueueAttributesCommand,
+  GetQueueUrlCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
 } from '@aws-sdk/client-sqs';
@@ -248,8 +249,17 @@ export async function ensureQueue(
   name: string,
   { visibilitySeconds = VISIBILITY_SECONDS, maxReceives = MAX_RECEIVES }: QueueSettings = {},
 ): Promise<{ url: string; deadLetterUrl: string }> {
-  const create = async (QueueName: string, Attributes: Record<string, string>): Promise<string> =>
-    (await sqs.send(new CreateQueueCommand({ QueueName, Attributes }))).QueueUrl ?? '';
+  const create = async (QueueName: string, Attributes: Record<string, string>): Promise<string> => {
+    try {
+      const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName, Attributes }));
+      return QueueUrl;
+    } catch (error) {
+      // It was made with other settings, which it keeps.
+      if (errorName(error) !== 'QueueNameExists') throw error;
+      const { QueueUrl = '' } = await sqs.send(new GetQueueUrlCommand({ QueueName }));
+      return QueueUrl;
+    }
+  };
   try {
     const deadLetterUrl = await create(`${name}-dead`, {
       MessageRetentionPeriod: String(DEAD_LETTER_RETENTION_SECONDS),
