@@ -160,7 +160,7 @@ function pushCommand(): Command {
       .description('Store a model folder in a bucket, where services and tuners find it by its id.')
       .argument('<dir or name>')
       .argument('<place>', 's3://BUCKET, or s3://BUCKET/backbones/ID')
-      .option('--replace', 'let the id stand for this model, though it stood for another')
+      .option('--replace', 'send every file, and let the id stand for this model')
       .option('--quiet', 'no progress')
       .addHelpText(
         'after',

@@ -163,18 +163,28 @@ describe('a backbone in the store', () => {
     expect(error.code).toBe('backbone_damaged');
     expect(error.message).toContain(message);
     expect(readdirSync(into)).toEqual([]);
+    // What the error advises.
+    expect(error.message).toContain('--replace');
+    await backbones.push(local, { replace: true });
+    const { fingerprint } = await backbones.fetch('mini', { into });
+    expect(fingerprint).toBe(local.fingerprint);
   });
 
   it('whose manifest does not add up is refused', async () => {
     const { backbones, storage } = await testRegistry();
-    await backbones.push(await tiny());
+    const local = await tiny();
+    await backbones.push(local);
     const { BackboneManifest } = await import('./manifest.ts');
     const documents = storage.documents(BackboneManifest);
     await documents.update(manifestKey('mini'), (manifest) => ({
       ...manifest,
       files: manifest.files.slice(1),
     }));
-    expect((await rejection(backbones.find('mini'))).code).toBe('backbone_damaged');
+    const error = await rejection(backbones.find('mini'));
+    expect(error.code).toBe('backbone_damaged');
+    expect(error.message).toContain('--replace');
+    await backbones.push(local, { replace: true });
+    expect((await backbones.find('mini'))?.files).toHaveLength(local.files.length);
     expect(manifestKey('mini')).toBe(`${backboneKeys('mini').folder}manifest.json`);
   });
 

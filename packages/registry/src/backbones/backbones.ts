@@ -33,7 +33,8 @@ export class Backbones {
   }
 
   /**
-   * Stores a backbone; what is there already is not sent again, so an interrupted push can be repeated.
+   * Stores a backbone; what is there already is not sent again, so an interrupted push can be repeated. With
+   * `replace` all is sent, which repairs a damaged one.
    * @throws RegistryError `backbone_exists` if the id stands for another; StorageError
    */
   push(backbone: LocalBackbone, options: PushOptions = {}): Promise<Pushed> {

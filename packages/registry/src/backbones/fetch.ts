@@ -181,6 +181,6 @@ async function removeAbandoned(into: string): Promise<void> {
 function damaged(id: string, { name, sha256 }: BackboneFile, what: string): RegistryError {
   return new RegistryError(
     'backbone_damaged',
-    `${name} (SHA-256 ${sha256}) of backbone "${id}" ${what}; push the backbone again`,
+    `${name} (SHA-256 ${sha256}) of backbone "${id}" ${what}; push the backbone again with --replace`,
   );
 }

@@ -46,6 +46,6 @@ export function assertConsistent(manifest: BackboneManifest): BackboneManifest {
   if (actual === manifest.fingerprint) return manifest;
   throw new RegistryError(
     'backbone_damaged',
-    `${manifestKey(manifest.id)} lists files of the fingerprint ${actual}, but says ${manifest.fingerprint}; push the backbone again`,
+    `${manifestKey(manifest.id)} lists files of the fingerprint ${actual}, but says ${manifest.fingerprint}; push the backbone again with --replace`,
   );
 }

@@ -27,7 +27,7 @@ export interface TransferOptions {
 }
 
 export interface PushOptions extends TransferOptions {
-  /** Lets the id stand for this backbone from now on, though it stood for another. */
+  /** Sends all files, whatever is there, and lets the id stand for this backbone, though it stood for another. */
   readonly replace?: boolean;
 }
 
@@ -64,7 +64,7 @@ export async function pushBackbone(
   for (const file of backbone.files) {
     signal?.throwIfAborted();
     const key = contentKey(id, file);
-    if ((await storage.blobs.head(key))?.size === file.bytes) {
+    if (!replace && (await storage.blobs.head(key))?.size === file.bytes) {
       advance(file.bytes);
       continue;
     }
@@ -81,7 +81,7 @@ export async function pushBackbone(
   }
   const { value } = await documents.upsert(manifestKey(id), (current) => {
     assertFree(current);
-    return current?.fingerprint === fingerprint ? current : wanted;
+    return !replace && current?.fingerprint === fingerprint ? current : wanted;
   });
   return { manifest: value, uploaded };
 
