@@ -71,6 +71,21 @@ describe('train', () => {
     );
   });
 
+  it('stops as well when the loss on the dev set is none, whatever was kept before', async () => {
+    const fine = { loss: 1, metric: 0.5 };
+    const diverging = member([runOf([fine, { loss: Number.NaN, metric: 0.9 }])]);
+    const result = train(
+      diverging,
+      model(() => 1),
+    );
+    await expect(result).rejects.toThrow(
+      'diverged at step 4 of 20 (loss NaN); lower learningRate (0.005)',
+    );
+    const { best, history } = diverging.runs[0]!.run.progress;
+    expect(best).toEqual({ step: 2, ...fine });
+    expect(history).toEqual([best]);
+  });
+
   it('keeps the best by metric, by loss among equals, and stops after the patience', async () => {
     const dev = [0.5, 0.8, 0.8, 0.7, 0.8, 0.7].map((metric, i) => ({ metric, loss: 1 - i / 10 }));
     const one = runOf(dev);

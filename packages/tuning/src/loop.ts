@@ -187,15 +187,15 @@ class Session<T> {
   ): Promise<void> {
     const { onEvent, metricName } = this.#member;
     const about = candidate === undefined ? {} : { candidate };
-    const learned = await run.learn(batch, gradients);
-    if (!learned) {
+    const tellDiverged = () => {
       const message = run.diverged!;
       // Of the only run there is the error tells.
       if (candidate !== undefined) {
         onEvent?.({ type: 'diverged', step: run.progress.step, message, candidate });
       }
-      return;
-    }
+    };
+    const learned = await run.learn(batch, gradients);
+    if (!learned) return tellDiverged();
     const { evaluate: due, ...step } = learned;
     onEvent?.({ type: 'step', ...step, ...this.#pace(), ...about });
     if (!due) return;
@@ -203,6 +203,7 @@ class Session<T> {
     const { loss, metric } = await evaluate();
     const evaluated = { step: step.step, loss, metric };
     const best = run.keep(evaluated);
+    if (run.diverged) return tellDiverged();
     const leads = best && bestRun(this.#member.runs.map((each) => each.run)) === run;
     const among = candidate === undefined ? {} : { candidate, leads };
     onEvent?.({ type: 'evaluated', metricName, best, ...evaluated, ...among });

@@ -129,9 +129,7 @@ export class Run {
     const gradientNorm = globalNorm(gradients);
     const { step } = progress;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-      progress.diverged =
-        `training diverged at step ${step + 1} of ${totalSteps} (loss ${loss}); lower ` +
-        `learningRate (${settings.learningRate})`;
+      this.#diverge(step + 1, loss);
       return null;
     }
     const learningRate = learningRateAt(step, { ...settings, stepsPerEpoch, totalSteps });
@@ -150,9 +148,16 @@ export class Run {
     };
   }
 
-  /** Notes an evaluation of the current parameters. @returns whether they are the best so far */
+  /**
+   * Notes an evaluation of the current parameters; without a loss the run is finished.
+   * @returns whether they are the best so far
+   */
   keep(now: Evaluated): boolean {
     const { best } = this.progress;
+    if (!Number.isFinite(now.loss)) {
+      this.#diverge(now.step, now.loss);
+      return false;
+    }
     this.progress.history.push(now);
     if (best && !isBetter(now, best, this.settings.select)) return false;
     this.progress.best = now;
@@ -160,6 +165,12 @@ export class Run {
       copy.set(this.state.parameters[i]!);
     });
     return true;
+  }
+
+  #diverge(step: number, loss: number): void {
+    this.progress.diverged =
+      `training diverged at step ${step} of ${this.totalSteps} (loss ${loss}); lower ` +
+      `learningRate (${this.settings.learningRate})`;
   }
 
   /** Goes back to the best version. */

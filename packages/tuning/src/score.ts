@@ -5,7 +5,7 @@ import type { PreparedData, ScoredRow } from './data.ts';
 import { labelledItems, type TrainingModel, type TrainRow } from './model.ts';
 
 export interface Score {
-  /** Mean loss over the labelled items. */
+  /** Mean loss over the labelled items; no number for parameters that have grown beyond all, the rest says nothing then. */
   readonly loss: number;
   /** The task's selection metric. */
   readonly metric: number;
@@ -19,6 +19,14 @@ export interface Scorer {
   readonly loss: TrainingModel['loss'];
   readonly evaluate: (rows: readonly TrainRow[]) => ReturnType<TrainingModel['evaluate']>;
 }
+
+/** Of logits that are no numbers there are no answers. */
+const DIVERGED: Score = {
+  loss: Number.NaN,
+  metric: 0,
+  metrics: { overall: {}, languages: {} },
+  answering: undefined,
+};
 
 export async function score(
   model: Scorer,
@@ -39,6 +47,7 @@ export async function score(
       pieces[row.example]!.push({ row, logits: results[i]!.logits });
     });
   }
+  if (!Number.isFinite(loss)) return DIVERGED;
   const evaluate = (options?: Answering) => {
     const answers = devExamples.map(({ input }, i) =>
       task.answer(

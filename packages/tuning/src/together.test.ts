@@ -101,6 +101,21 @@ describe('candidates of one run', () => {
     });
   }
 
+  it('go on where one of them has grown beyond all numbers when it is scored', async () => {
+    // One step per epoch, so that the dev set is the first to see what a step made of the parameters.
+    const settings = { ...job().settings, method: 'head' as const, batchSize: 30, epochs: 60 };
+    const shape = { learningRate: 10, schedule: 'constant', warmup: 0, headDropout: 0 } as const;
+    const growing = { ...shape, weightDecay: 0.7 };
+    const candidates = [{ learningRate: 0.02 }, growing];
+    const { card } = await runJob(job({ settings, candidates }));
+    expect(card.candidates).toMatchObject([
+      { diverged: false, published: true, steps: 60 },
+      { diverged: true, published: false },
+    ]);
+    const alone = runJob(job({ settings: { ...settings, ...growing } }));
+    await expect(alone).rejects.toMatchObject({ code: 'diverged' });
+  });
+
   const WORD_DATA = {
     'token-classification': (i: number) => ({
       tokens: ['the', WORDS[i % 4]!, 'is', 'a', WORDS[(i * 3) % 4]!],
