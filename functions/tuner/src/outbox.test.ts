@@ -74,4 +74,27 @@ describe('Outbox', () => {
     expect(written).toEqual([]);
     expect(errors).toEqual([]);
   });
+
+  it.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
+    'writes what is added %i turns after the end of the last write',
+    async (turns) => {
+      const { outbox } = slowOutbox();
+      const { promise: last, resolve: end } = Promise.withResolvers<void>();
+      outbox.add(() => last);
+      let added = false;
+      let written = false;
+      const adding = (async () => {
+        await last;
+        for (let turn = 0; turn < turns; turn++) await undefined;
+        outbox.add(async () => {
+          written = true;
+        });
+        added = true;
+      })();
+      end();
+      await adding;
+      await outbox.flush();
+      expect([added, written]).toEqual([true, true]);
+    },
+  );
 });

@@ -58,15 +58,15 @@ export class Outbox {
   #push(write: Write, frequent: boolean): void {
     if (this.#stopped) return;
     this.#waiting.push({ write, frequent });
-    this.#writing ??= this.#drain().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#drain();
   }
 
   async #drain(): Promise<void> {
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       await this.#try(next.write);
     }
+    // In the same turn: what is added in the next one must begin anew, not rely on this.
+    this.#writing = undefined;
   }
 
   async #try(write: Write): Promise<void> {
