@@ -87,6 +87,13 @@ export async function prepareData(
     const lines = errors.map((issue) => showIssue(issue));
     throw new TuningError('bad_data', [...lines, ...more].join('\n'));
   }
+  if (fitted.length === 0) {
+    throw new TuningError(
+      'bad_data',
+      'the training data has 1 example, which is held out to choose the best version by; add ' +
+        'examples, or give a dev file',
+    );
+  }
   const toRow = (feature: (typeof trainRows.features)[number]): ScoredRow => ({
     example: feature.example,
     ids: feature.ids,

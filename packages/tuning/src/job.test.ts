@@ -68,6 +68,18 @@ async function eventsOf(of: TuningJob, hooks: JobHooks = {}): Promise<TuningEven
   return events;
 }
 
+it('says that nothing is left to train on', async () => {
+  const train = join(folder, 'one.jsonl');
+  writeFileSync(train, JSON.stringify({ tokens: ['the', 'rain'], tags: ['O', 'B-SKY'] }));
+  const one = job({ train, settings: { ...settings, task: 'token-classification' } });
+  await expect(runJob({ ...one, dev: train })).resolves.toMatchObject({ steps: 6 });
+  const { dev: _, ...alone } = one;
+  await expect(runJob({ ...alone, out: join(folder, 'alone') })).rejects.toMatchObject({
+    code: 'bad_data',
+    message: expect.stringContaining('1 example, which is held out to choose the best version by'),
+  });
+});
+
 describe('a tuning job', () => {
   it('learns, keeps the best version, and leaves the backbone as it was', async () => {
     const before = hash(join(backbone, 'model.safetensors'));
