@@ -8,7 +8,7 @@ interface Row {
   readonly tokens: number;
 }
 
-const limits = { batchRows: 4, batchTokens: 100, batchPadding: 0.25 };
+const limits = { batchRows: 4, batchTokens: 100, batchPadding: 0.25, batchBytes: 1e9 };
 
 /** A batcher whose batches end when told. */
 function setUp({ workers = 1 } = {}) {

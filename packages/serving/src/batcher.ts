@@ -14,7 +14,7 @@ export interface BatcherOptions<Row, Result> {
   readonly run: (rows: readonly Row[]) => Promise<readonly Result[]>;
   /** Batches that may run at the same time. */
   readonly workers: number;
-  readonly limits: Pick<ServingLimits, 'batchRows' | 'batchTokens' | 'batchPadding'>;
+  readonly limits: Pick<ServingLimits, 'batchRows' | 'batchTokens' | 'batchPadding' | 'batchBytes'>;
   readonly clock?: Clock;
 }
 
@@ -58,6 +58,7 @@ interface Request<Row, Result> {
 interface Waiting<Row, Result> {
   readonly row: Row;
   readonly tokens: number;
+  readonly bytes: number;
   readonly tenant: string;
   readonly request: Request<Row, Result>;
   readonly index: number;
@@ -66,7 +67,7 @@ interface Waiting<Row, Result> {
 /** How many waiting rows are looked at for one batch, in batches: enough to find rows of like length. */
 const WINDOW_BATCHES = 8;
 
-export class Batcher<Row extends { readonly tokens: number }, Result> {
+export class Batcher<Row extends { readonly tokens: number; readonly bytes?: number }, Result> {
   readonly #options: BatcherOptions<Row, Result>;
   readonly #clock: Clock;
   readonly #queue = new FairQueue<Waiting<Row, Result>>();
@@ -100,7 +101,8 @@ export class Batcher<Row extends { readonly tokens: number }, Result> {
       reject,
     };
     rows.forEach((row, index) => {
-      const item = { row, tokens: row.tokens, tenant, request, index };
+      const { tokens, bytes = 0 } = row;
+      const item = { row, tokens, bytes, tenant, request, index };
       request.waiting.add(item);
       this.#queue.add(item);
     });

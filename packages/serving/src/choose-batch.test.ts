@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chooseBatch } from './choose-batch.ts';
 
-const limits = { batchRows: 4, batchTokens: 100, batchPadding: 0.25 };
+const limits = { batchRows: 4, batchTokens: 100, batchPadding: 0.25, batchBytes: 1000 };
 const items = (...lengths: number[]) => lengths.map((tokens, id) => ({ id, tokens }));
 const choose = (...lengths: number[]) =>
   chooseBatch(items(...lengths), limits).map(({ tokens }) => tokens);
@@ -24,6 +24,19 @@ describe('chooseBatch', () => {
 
   it('lets a row over the token limit go alone', () => {
     expect(choose(500, 490, 1)).toEqual([500]);
+  });
+
+  it('keeps prompts that are padded to the largest within bytes, and small ones out of its company', () => {
+    const weigh = (...bytes: number[]) =>
+      chooseBatch(
+        bytes.map((each) => ({ tokens: 10, bytes: each })),
+        limits,
+      ).map((item) => item.bytes);
+    expect(weigh(1, 2, 3, 4)).toEqual([1, 2, 3, 4]);
+    expect(weigh(400, 400, 400)).toEqual([400, 400]);
+    expect(weigh(1, 300, 2, 300)).toEqual([1, 2]);
+    expect(weigh(240, 1, 2, 3)).toEqual([240, 1]);
+    expect(weigh(5000, 1, 5000)).toEqual([5000]);
   });
 
   it('always takes the first and keeps within rows, tokens and padding', () => {

@@ -109,6 +109,18 @@ describe('answers', () => {
     },
   );
 
+  it('of a prompt with very many labels are not at the cost of others in its batch', async () => {
+    define('small', { seed: 11, method: 'head', labels: labels(2) });
+    define('huge', { seed: 12, method: 'head', labels: labels(2000) });
+    open({ limits: { batchBytes: 200_000, batchPadding: 0.9 } });
+    const first = ask('small', 'first');
+    const mixed = await Promise.all(['small', 'huge', 'small', 'huge'].map((key) => ask(key, 'a')));
+    await first;
+    expect(mixed.map(({ answers }) => answers[0]!.length)).toEqual([2, 2000, 2, 2000]);
+    // The first, the small ones together, each of the others alone.
+    expect(engine.stats().batcher).toMatchObject({ rows: 5, batches: 4 });
+  });
+
   it('keep the order of many inputs and options of the task', async () => {
     open({ limits: { batchRows: 3 } });
     const texts = Array.from({ length: 20 }, (_, i) => 'word '.repeat(1 + ((i * 7) % 10)).trim());

@@ -79,7 +79,7 @@ interface Resident {
   readonly bytes: number;
 }
 
-type Row = InferenceRow & { readonly tokens: number };
+type Row = InferenceRow & { readonly tokens: number; readonly bytes: number };
 
 /** The workers lost the prompt of a request that had not begun: it can simply be loaded again. */
 class PromptLost extends Error {}
@@ -292,7 +292,7 @@ export class Engine {
 
 function rowsOf(
   { pieces }: EncodedInputs,
-  { value: { number, softLength } }: Lease<Resident>,
+  { value: { number, softLength, labels, bytes } }: Lease<Resident>,
   output: InferenceRow['output'],
 ): Row[] {
   return pieces.map(({ ids, typeIds }) => ({
@@ -301,6 +301,8 @@ function rowsOf(
     typeIds,
     output,
     tokens: softLength + ids.length,
+    // A row brings its prefix and its head, and has a score of every label for each token.
+    bytes: bytes + ids.length * labels.length * Float32Array.BYTES_PER_ELEMENT,
   }));
 }
 

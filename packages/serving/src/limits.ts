@@ -19,6 +19,8 @@ export interface ServingLimits {
   readonly batchRows: number;
   /** Tokens of one batch, padding included; a row that is longer runs alone. */
   readonly batchTokens: number;
+  /** Memory of the prompts and label scores of one batch, each padded to the largest; one that is larger runs alone. */
+  readonly batchBytes: number;
   /** Share of a batch that may be padding, from 0 up to 1. */
   readonly batchPadding: number;
 }
@@ -33,6 +35,7 @@ export const SERVING_LIMITS: ServingLimits = {
   cacheBytes: 512 * 1024 ** 2,
   batchRows: 32,
   batchTokens: 2048,
+  batchBytes: 256 * 1024 ** 2,
   batchPadding: 0.25,
 };
 
