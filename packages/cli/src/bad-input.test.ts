@@ -178,6 +178,15 @@ describe.concurrent('usage', () => {
     await refused([...predict, '--text', 'a'], /x: no card\.json: not a prompt folder/);
   });
 
+  it('wants data for a comparison', async () => {
+    const dir = world.path('no-data');
+    mkdirSync(dir);
+    const reproduce = ['reproduce', 'tu2022', '--backbone', backbone, '--out', world.path('r')];
+    await refused([...reproduce, '--data', dir], /no-data has data for none of the tasks xnli/);
+    writeFileSync(`${dir}/reproduce.json`, '{');
+    await refused([...reproduce, '--data', dir], /reproduce\.json is not JSON/);
+  });
+
   it('shows the stack with DEBUG=polyprompt alone', async () => {
     const { stderr } = await cli(['backbone', 'show', 'nowhere'], { env: { DEBUG: 'polyprompt' } });
     expect(stderr).toMatch(/not a model folder.*\n\s+at /s);

@@ -69,6 +69,7 @@ const TYPED = new Set([
   'TuningError',
   'PromptError',
   'TaskError',
+  'ReproduceError',
   'RegistryError',
   'StorageError',
 ]);

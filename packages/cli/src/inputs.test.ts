@@ -108,6 +108,19 @@ describe('readItems', () => {
     ]);
   });
 
+  it.each([
+    ['cut off', gzipSync('{"text":"a"}\n').subarray(0, 20), /unexpected end of file/],
+    ['not gzip at all', Buffer.from('{"text":"a"}\n'), /incorrect header check/],
+  ])('names a .gz that is %s, as bad input', async (_, bytes, message) => {
+    const reading = all(world.file('damaged.jsonl.gz', bytes));
+    await expect(reading).rejects.toMatchObject({
+      name: 'CliError',
+      code: 'bad_input',
+      message: expect.stringMatching(/damaged\.jsonl\.gz cannot be decompressed/),
+    });
+    await expect(reading).rejects.toThrow(message);
+  });
+
   it('refuses files that are empty, missing, folders, or one endless line', async () => {
     await expect(all(world.file('empty.txt', '\n \n'))).rejects.toThrow(/empty\.txt is empty/);
     await expect(all(world.path('none'))).rejects.toMatchObject({ code: 'no_such_file' });

@@ -74,7 +74,21 @@ function openFile(path: string): AsyncIterable<Uint8Array> {
   if (!path.toLowerCase().endsWith('.gz')) return stream;
   const unzipped = createGunzip({ chunkSize: READ_BYTES });
   stream.on('error', (error) => unzipped.destroy(error));
-  return stream.pipe(unzipped);
+  return soundly(stream.pipe(unzipped), path);
+}
+
+async function* soundly(chunks: AsyncIterable<Uint8Array>, path: string) {
+  try {
+    yield* chunks;
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (!code?.startsWith('Z_')) throw cause;
+    throw new CliError(
+      'bad_input',
+      `${path} cannot be decompressed: ${message}; compress it again with gzip`,
+      { cause },
+    );
+  }
 }
 
 function formatOfName(path: string): InputFormat | undefined {
