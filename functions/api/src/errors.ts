@@ -107,6 +107,9 @@ function fromServing(error: ServingError): ApiError {
       return ApiError.badRequest('task.mismatch', message, 'inputs');
     case 'prompt_not_found':
       return ApiError.notFound('version.not_found', 'the version has just been deleted', 'model');
+    // Imported as it is, or trained on what the backbone was before: the client's to replace.
+    case 'prompt_unfit':
+      return ApiError.notFound('backbone.not_found', message, 'model');
     // Never 503, which Hugging Face clients repeat at once and without end.
     case 'overloaded':
       return ApiError.tooMany('overloaded', message, RETRY_MS);
@@ -116,7 +119,6 @@ function fromServing(error: ServingError): ApiError {
       return new ApiError('deadline', 504, message);
     case 'bad_option':
     case 'prompt_unavailable':
-    case 'prompt_unfit':
     case 'cancelled':
     case 'start_failed':
     case 'worker_crashed':

@@ -210,6 +210,13 @@ describe('what is refused', () => {
     );
   });
 
+  it('a prompt that the backbone cannot run, which no repeating mends', async () => {
+    await publish('acme', 'long', { seed: 1, length: 62 });
+    expect(await refused(404, 'long', { inputs: 'x' })).toMatch(
+      /^prompt "acme\/long\/1\/.*cannot be served: .*62 positions does not fit/,
+    );
+  });
+
   it('more than may wait, at once and with a time to come back', async () => {
     const bodies = Array.from({ length: 3 }, () => ({ inputs: Array(100).fill('the rain') }));
     const answers = await Promise.all(bodies.map((body) => infer('topics', body)));
