@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeTinyBackbone } from '@polyprompt/backbone/testing';
+import { runJob } from '@polyprompt/tuning';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ReproduceOptions, reproduce } from './reproduce.ts';
 
@@ -111,7 +112,20 @@ describe.each(['tu2022', 'park2023'] as const)('reproduce %s', { timeout: 240_00
     await reproduce(asked, { onEvent });
     expect(trained).toEqual([]);
     expect(readFileSync(record, 'utf8')).toBe(before);
+    // What a run with other settings left behind when it was interrupted.
+    const out = join(asked.out, 'runs/pawsx/FT-1');
+    let asks = 0;
+    const job = {
+      backbone: asked.backbone,
+      train: join(data, 'pawsx/en.train.jsonl'),
+      out,
+      settings: { task: 'text-classification' as const, pooling: 'last' as const },
+    };
+    const stopped = runJob(job, { shouldStop: () => asks++ > 1 });
+    await expect(stopped).rejects.toMatchObject({ code: 'interrupted' });
+    expect(readdirSync(out)).toContain('checkpoint.safetensors');
     await reproduce({ ...asked, recipes: 'default', seeds: 1 }, { onEvent });
     expect(trained).toContain('started');
+    expect(readdirSync(out)).toEqual(['card.json', 'prompt.safetensors', 'record.json']);
   });
 });

@@ -1,6 +1,6 @@
 /** One run of the comparison: a method on a task with a seed, trained, scored in every language, recorded. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Backbone,
@@ -94,18 +94,20 @@ export async function runOnce(request: RunRequest): Promise<RunRecord> {
 async function run(request: RunRequest, key: string): Promise<RunRecord> {
   const { task, files, method, seed, settings, backbone, out, device, threads, onEvent } = request;
   const placed = { ...(device ? { device } : {}), ...(threads ? { threads } : {}) };
-  const result = await runJob(
-    {
-      backbone: backbone.dir,
-      train: files.train,
-      ...(files.dev ? { dev: files.dev } : {}),
-      out,
-      settings: { ...settings, seed },
-      ...placed,
-      resume: existsSync(join(out, 'checkpoint.safetensors')),
-    },
-    onEvent ? { onEvent } : {},
-  );
+  const job = {
+    backbone: backbone.dir,
+    train: files.train,
+    ...(files.dev ? { dev: files.dev } : {}),
+    out,
+    settings: { ...settings, seed },
+    ...placed,
+  };
+  const hooks = onEvent ? { onEvent } : {};
+  const result = await runJob({ ...job, resume: true }, hooks).catch((error: unknown) => {
+    // An interrupted run with other settings or data is of no use to this one.
+    if ((error as { code?: unknown }).code !== 'checkpoint_mismatch') throw error;
+    return runJob(job, hooks);
+  });
   const { card } = result;
   const { prompt } = readPrompt(out);
   const tuned = method === 'FT' ? openBackbone(join(out, TUNED_BACKBONE)) : backbone;
