@@ -4,6 +4,7 @@ import { Registry as Metrics } from 'prom-client';
 import type { Caller, Handlers } from './call.ts';
 import { DataChecks } from './check/check-data.ts';
 import { API_LIMITS, type AppDeps } from './deps.ts';
+import { HeldBytes } from './http/held-bytes.ts';
 import { createInferenceMetrics } from './metrics.ts';
 import { mountRoutes } from './mount.ts';
 import { createObserver } from './observe.ts';
@@ -27,12 +28,14 @@ export function createApp(deps: AppDeps): Hono {
   const inferenceMetrics = createInferenceMetrics(metrics, () => engine.stats());
   const limits = { ...API_LIMITS, ...deps.limits };
   const checks = new DataChecks();
+  // Half of it must have room for a file that may be checked.
+  const held = new HeldBytes(Math.max(limits.heldBytes, 2 * limits.checkBytes));
   const handlers: Handlers = {
     ...inferenceHandlers(deps, inferenceMetrics),
-    ...fileHandlers(registry, { checks, limits, now }),
-    ...jobHandlers(deps, { checks, checkBytes: limits.checkBytes }),
+    ...fileHandlers(registry, { checks, held, limits, now }),
+    ...jobHandlers(deps, { checks, held, checkBytes: limits.checkBytes }),
     ...modelHandlers(deps),
-    ...promptHandlers(deps),
+    ...promptHandlers(deps, held),
     ...keyHandlers(registry, now),
     ...usageHandlers(registry),
     ...systemHandlers(deps, metrics),

@@ -23,11 +23,14 @@ export interface ApiLimits {
   readonly uploadBytes: number;
   /** Largest file checked on request, in bytes. */
   readonly checkBytes: number;
+  /** What bodies and files that are read as a whole may take in memory at a time; a tenant may have half of it. */
+  readonly heldBytes: number;
 }
 
 export const API_LIMITS: ApiLimits = {
   uploadBytes: LIMITS.uploadBytes,
   checkBytes: 64 * 1024 ** 2,
+  heldBytes: 512 * 1024 ** 2,
 };
 
 /** All that the application needs; it reads no environment and opens nothing. */

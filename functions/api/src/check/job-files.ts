@@ -7,6 +7,7 @@ import type { FileRecord, Registry } from '@polyprompt/registry';
 import type { TaskName } from '@polyprompt/tasks';
 import { z } from 'zod';
 import { hasCode } from '../errors.ts';
+import type { HeldBytes } from '../http/held-bytes.ts';
 import type { DataChecks, Reading } from './check-data.ts';
 import { storedData } from './stored-data.ts';
 
@@ -15,6 +16,7 @@ type Param = 'training_file' | 'validation_file';
 export interface JobFilesDeps {
   readonly files: Registry['files'];
   readonly checks: DataChecks;
+  readonly held: HeldBytes;
   /** Largest file that is checked here, in bytes. */
   readonly checkBytes: number;
 }
@@ -94,7 +96,7 @@ function showProblem({ line, message, suggestion }: Report['issues'][number]): s
  * most likely the job names the wrong file, the wrong task or the wrong reading.
  */
 async function reportOf(
-  { files, checks, checkBytes }: JobFilesDeps,
+  { files, checks, held, checkBytes }: JobFilesDeps,
   { tenant, task, reading }: WantedFiles,
   { id, bytes, reports, status }: FileRecord,
   signal: AbortSignal,
@@ -103,8 +105,10 @@ async function reportOf(
   if (known.success && readsAlike(known.data, reading)) return known.data;
   const isOthers = Object.keys(reports).length > 0;
   if (!isOthers || status !== 'processed' || bytes > checkBytes || checks.isBusy) return undefined;
-  const data = await storedData(files, tenant, id, checkBytes, signal);
-  const report = await checks.check({ ...data, task, reading }, signal);
+  const report = await held.hold(tenant, async (count) => {
+    const data = await storedData(files, tenant, id, checkBytes, signal, count);
+    return checks.check({ ...data, task, reading }, signal);
+  });
   await files.setReport(tenant, id, task, report);
   return report;
 }

@@ -1,16 +1,19 @@
 /** A stored file in memory, to be checked: within a limit, because it is held as a whole. */
-import { Readable } from 'node:stream';
 import { ApiError } from '@polyprompt/contract';
 import type { Registry } from '@polyprompt/registry';
 import type { DataToCheck } from './check-data.ts';
 
-/** @throws ApiError `body.too_large`; RegistryError `file_not_found`, `file_not_ready` */
+/** Told, before they are kept, of bytes that are. @throws ApiError `overloaded` */
+export type Count = (bytes: number) => void;
+
+/** @throws ApiError `body.too_large`, what `count` throws; RegistryError `file_not_found`, `file_not_ready` */
 export async function storedData(
   files: Registry['files'],
   tenant: string,
   id: string,
   maxBytes: number,
   signal: AbortSignal,
+  count: Count,
 ): Promise<Pick<DataToCheck, 'name' | 'bytes'>> {
   const { filename: name, bytes: size } = await files.get(tenant, id);
   if (size > maxBytes) {
@@ -18,9 +21,17 @@ export async function storedData(
     throw new ApiError('body.too_large', 413, message, 'file_id');
   }
   const { body } = await files.content(tenant, id, { signal });
-  return { name, bytes: await collect(body) };
+  return { name, bytes: await collect(body, count) };
 }
 
-export async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  return Buffer.concat(await Readable.from(pieces).toArray());
+export async function collect(
+  content: AsyncIterable<Uint8Array>,
+  count: Count,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of content) {
+    count(piece.byteLength);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
 }

@@ -9,11 +9,12 @@ export function checkAnnouncedLength(request: Request, maxBytes: number, advice 
   if (announced > maxBytes) throw ApiError.tooLarge(announced, maxBytes, advice);
 }
 
-/** @throws ApiError `body.too_large` */
+/** @throws ApiError `body.too_large`, and what `count`, which is told of every piece, throws */
 export async function readBytes(
   request: Request,
   maxBytes: number,
   advice = FEWER,
+  count: (bytes: number) => void = () => undefined,
 ): Promise<Uint8Array> {
   checkAnnouncedLength(request, maxBytes, advice);
   const pieces: Uint8Array[] = [];
@@ -21,6 +22,7 @@ export async function readBytes(
   for await (const piece of request.body ?? []) {
     size += piece.byteLength;
     if (size > maxBytes) throw ApiError.tooLarge(size, maxBytes, advice);
+    count(piece.byteLength);
     pieces.push(piece);
   }
   return Buffer.concat(pieces);

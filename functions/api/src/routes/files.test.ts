@@ -8,7 +8,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { testService } from '../testing/test-service.ts';
 
-const limits = { uploadBytes: 100_000, checkBytes: 50_000 };
+const limits = { uploadBytes: 100_000, checkBytes: 50_000, heldBytes: 120_000 };
 const { app, key, call, ask, registry } = await testService({ deps: { limits } });
 const secret = await key('acme', 'tune');
 const LINES = Array.from({ length: 20 }, (_, i) =>
@@ -273,5 +273,39 @@ describe('the check of a file', () => {
     expect(await check(400, { file_id: id, task: 'guessing' })).toMatchObject({ param: 'task' });
     const large = await failure(send('/v1/files/validate', form('x'.repeat(60_000), { task })));
     expect(large).toMatchObject({ status: 413, code: 'body.too_large' });
+  });
+
+  it('holds no more data in memory than it has room for, and no tenant all of it', async () => {
+    const other = await key('other', 'tune');
+    const encoded = new Response(form('x'.repeat(40_000), { task: 'text-classification' }));
+    const type = encoded.headers.get('content-type')!;
+    const bytes = Buffer.from(await encoded.arrayBuffer());
+    const check = (by: string, body: Buffer | ReadableStream) => {
+      const headers = { authorization: `Bearer ${by}`, 'content-type': type };
+      const init = { method: 'POST', headers, body, duplex: 'half' } as RequestInit;
+      return app.request('/v1/files/validate', init);
+    };
+    const taken = Promise.withResolvers<void>();
+    const rest = Promise.withResolvers<void>();
+    let pulls = 0;
+    const slow = check(
+      secret,
+      new ReadableStream({
+        async pull(controller) {
+          if (pulls++ === 0) return controller.enqueue(bytes.subarray(0, 35_000));
+          taken.resolve();
+          await rest.promise;
+          controller.enqueue(bytes.subarray(35_000));
+          controller.close();
+        },
+      }),
+    );
+    await taken.promise;
+    const refused = await failure(check(secret, bytes));
+    expect(refused).toMatchObject({ status: 429, code: 'overloaded' });
+    expect((await check(other, bytes)).status).toBe(200);
+    rest.resolve();
+    expect((await slow).status).toBe(200);
+    expect((await check(secret, bytes)).status).toBe(200);
   });
 });

@@ -10,9 +10,10 @@ import {
 import type { FileRecord, Registry } from '@polyprompt/registry';
 import type { Call, Handlers } from '../call.ts';
 import type { DataChecks, DataToCheck } from '../check/check-data.ts';
-import { collect, storedData } from '../check/stored-data.ts';
+import { type Count, collect, storedData } from '../check/stored-data.ts';
 import type { ApiLimits } from '../deps.ts';
 import { checkAnnouncedLength } from '../http/body.ts';
+import type { HeldBytes } from '../http/held-bytes.ts';
 import { openForm } from '../http/multipart.ts';
 import { listOf, seconds } from '../wire.ts';
 
@@ -32,7 +33,12 @@ const JOB_CHECKS = 'upload it and start a job, which checks files of any size be
 
 export function fileHandlers(
   { files }: Pick<Registry, 'files'>,
-  { checks, limits, now }: { checks: DataChecks; limits: ApiLimits; now: () => number },
+  {
+    checks,
+    held,
+    limits,
+    now,
+  }: { checks: DataChecks; held: HeldBytes; limits: ApiLimits; now: () => number },
 ): Handlers<Ids> {
   return {
     async createFile({ caller, request, signal }) {
@@ -74,11 +80,16 @@ export function fileHandlers(
     async validateFile(call) {
       const { caller, header, signal } = call;
       if (header('content-type')?.startsWith('multipart/')) {
-        return checks.check(await sentData(call, limits.checkBytes), signal);
+        return held.hold(caller.tenant, async (count) =>
+          checks.check(await sentData(call, limits.checkBytes, count), signal),
+        );
       }
       const { file_id, task, ...reading } = validate(ValidateRequest, await call.jsonBody());
-      const data = await storedData(files, caller.tenant, file_id, limits.checkBytes, signal);
-      const report = await checks.check({ ...data, task, reading }, signal);
+      const report = await held.hold(caller.tenant, async (count) => {
+        const { tenant } = caller;
+        const data = await storedData(files, tenant, file_id, limits.checkBytes, signal, count);
+        return checks.check({ ...data, task, reading }, signal);
+      });
       await files.setReport(caller.tenant, file_id, task, report);
       return report;
     },
@@ -104,14 +115,18 @@ export function fileHandlers(
   };
 }
 
-async function sentData({ request }: Call<'validateFile'>, maxBytes: number): Promise<DataToCheck> {
+async function sentData(
+  { request }: Call<'validateFile'>,
+  maxBytes: number,
+  count: Count,
+): Promise<DataToCheck> {
   checkAnnouncedLength(request, maxBytes + FORM_BYTES, JOB_CHECKS);
   const form = await openForm(request, {
     maxBytes,
     advice: JOB_CHECKS,
     parse: (fields) => validate(ValidateFields, fields),
   });
-  const bytes = await collect(form.content);
+  const bytes = await collect(form.content, count);
   const { task, ...reading } = form.fields();
   return { task, reading, name: form.filename, bytes };
 }

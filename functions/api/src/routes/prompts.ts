@@ -19,6 +19,7 @@ import type {
 import type { Call, Handlers } from '../call.ts';
 import type { AppDeps, ServedBackbone } from '../deps.ts';
 import { readBytes } from '../http/body.ts';
+import type { HeldBytes } from '../http/held-bytes.ts';
 import { packTar, unpackTar } from '../http/tar.ts';
 import { listOf, numberAtEnd, seconds } from '../wire.ts';
 import { adapterFolder, exportAdapter, importAdapter } from './peft.ts';
@@ -38,34 +39,36 @@ type Ids =
   | 'rollbackPrompt'
   | 'listHistory';
 
-export function promptHandlers({
-  registry: { prompts },
-  backbone,
-}: Pick<AppDeps, 'registry' | 'backbone'>): Handlers<Ids> {
+export function promptHandlers(
+  { registry: { prompts }, backbone }: Pick<AppDeps, 'registry' | 'backbone'>,
+  held: HeldBytes,
+): Handlers<Ids> {
   return {
     async listPrompts({ caller, query }) {
       return listOf(await prompts.list(caller.tenant, query), promptObject);
     },
     async importPrompt({ caller: { tenant, keyId: actor }, query, request }) {
       const advice = 'an exported version is smaller; import one version at a time';
-      const files = await unpackTar(await readBytes(request, LIMITS.importBytes, advice));
-      const { name, activate } = query;
-      const folder = adapterFolder(files);
-      if (folder !== undefined) {
-        const adapter = await importAdapter(files, folder, query, backbone);
-        const chosen = name ?? adapter.name;
-        if (chosen === undefined) throw unnamed();
-        const change = { actor, activate };
-        const made = await prompts.publish(tenant, chosen, adapter.packed, change);
-        return versionObject(tenant, await prompts.version(tenant, chosen, made.version));
-      }
-      checkBackbone(files, backbone);
-      const { name: imported, version } = await prompts.importVersion(tenant, files, {
-        name,
-        activate,
-        actor,
+      return held.hold(tenant, async (count) => {
+        const files = await unpackTar(await readBytes(request, LIMITS.importBytes, advice, count));
+        const { name, activate } = query;
+        const folder = adapterFolder(files);
+        if (folder !== undefined) {
+          const adapter = await importAdapter(files, folder, query, backbone);
+          const chosen = name ?? adapter.name;
+          if (chosen === undefined) throw unnamed();
+          const change = { actor, activate };
+          const made = await prompts.publish(tenant, chosen, adapter.packed, change);
+          return versionObject(tenant, await prompts.version(tenant, chosen, made.version));
+        }
+        checkBackbone(files, backbone);
+        const { name: imported, version } = await prompts.importVersion(tenant, files, {
+          name,
+          activate,
+          actor,
+        });
+        return versionObject(tenant, await prompts.version(tenant, imported, version));
       });
-      return versionObject(tenant, await prompts.version(tenant, imported, version));
     },
     async retrievePrompt({ caller, params, setHeader }) {
       const prompt = await prompts.get(caller.tenant, params.name);
