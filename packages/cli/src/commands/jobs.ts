@@ -143,7 +143,7 @@ function createCommand(): Command {
     )
     .option('--reparameterise <width>', 'compute the prompt by a network while training', whole(1))
     .option('--lr <rate>', 'learning rate', decimal)
-    .option('--dropout <share>', 'dropout on the prefix', decimal)
+    .option('--dropout <share>', 'dropout on prompt and head', decimal)
     .option('--epochs <n>', 'passes over the training data, at most', whole(1))
     .option('--batch-size <n>', 'examples per step', whole(1))
     .option('--seed <n>', 'the same seed and data give the same prompt', whole(0))
