@@ -340,6 +340,29 @@ describe('giving up', () => {
   });
 });
 
+it('counts what was given up until it is off the threads of the tokenizer', async () => {
+  open();
+  const begun = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const slow: typeof task = {
+    ...task,
+    async encode(...given) {
+      begun.resolve();
+      await goOn.promise;
+      return task.encode(...given);
+    },
+  };
+  const controller = new AbortController();
+  const { signal } = controller;
+  const going = engine.infer({ promptKey: 'p', task: slow, inputs: [{ text: 'x' }], signal });
+  await begun.promise;
+  controller.abort();
+  await expect(going).rejects.toMatchObject({ code: 'cancelled' });
+  expect(engine.stats()).toMatchObject({ pendingInputs: 1, cache: { pinnedBytes: 0 } });
+  goOn.resolve();
+  await vi.waitFor(() => expect(engine.stats().pendingInputs).toBe(0));
+});
+
 describe('life', () => {
   it('is ready after a batch through its graphs, and answers who came before', async () => {
     open({ graphs: ['prefix', 'soft', 'none'] });

@@ -196,7 +196,9 @@ export class Engine {
       return await this.#answer(request, scope);
     } finally {
       scope.end();
-      leave();
+      // The tokenizer cannot be stopped: what it still works on counts, or leaving early would get past the limits.
+      if (scope.rest) scope.rest.then(leave);
+      else leave();
     }
   }
 

@@ -7,6 +7,8 @@ export interface RequestScope {
   readonly signal: AbortSignal;
   /** Settles as `work` does, or rejects as soon as the request is given up. */
   guard<T>(work: Promise<T>): Promise<T>;
+  /** Settles with guarded work that was given up but goes on; undefined where there is none. */
+  readonly rest: Promise<unknown> | undefined;
   /** Stops the timer. */
   end(): void;
 }
@@ -18,6 +20,7 @@ export function openScope(
 ): RequestScope {
   const controller = new AbortController();
   const { signal } = controller;
+  let rest: Promise<unknown> | undefined;
   const leave = () => {
     const options = { cause: caller?.reason };
     controller.abort(new ServingError('cancelled', 'the request was cancelled', options));
@@ -30,8 +33,15 @@ export function openScope(
   });
   return {
     signal,
+    get rest() {
+      return rest;
+    },
     guard: (work) =>
       new Promise((resolve, reject) => {
+        const done = () => {
+          rest = undefined;
+        };
+        rest = work.then(done, done);
         const giveUp = () => reject(signal.reason);
         if (signal.aborted) giveUp();
         signal.addEventListener('abort', giveUp, { once: true });
