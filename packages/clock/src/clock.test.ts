@@ -45,4 +45,14 @@ describe.each([
     expect(clock.now()).toBeLessThanOrEqual(time());
     expect(cancelled).toBe(true);
   });
+
+  it('does not fire at once what is due in months', async () => {
+    let fired = false;
+    const cancel = clock.after(2 ** 40, () => {
+      fired = true;
+    });
+    await new Promise<void>((done) => clock.after(20, done));
+    cancel();
+    expect(fired).toBe(false);
+  });
 });

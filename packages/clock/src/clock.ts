@@ -6,8 +6,18 @@ export interface Clock {
   after(ms: number, fire: () => void): () => void;
 }
 
+/** Node fires timers that are longer at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 function after(ms: number, fire: () => void): () => void {
-  const timer = setTimeout(fire, ms);
+  let timer: NodeJS.Timeout;
+  const wait = (left: number) => {
+    timer =
+      left > LONGEST_MS
+        ? setTimeout(() => wait(left - LONGEST_MS), LONGEST_MS)
+        : setTimeout(fire, left);
+  };
+  wait(ms);
   return () => clearTimeout(timer);
 }
 
