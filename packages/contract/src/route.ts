@@ -85,6 +85,7 @@ export function errorsOf(route: Route): readonly ErrorCode[] {
       'auth.invalid_key',
       'auth.scope',
       'overloaded',
+      'deadline',
     ] as const) {
       codes.add(code);
     }
