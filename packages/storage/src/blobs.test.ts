@@ -105,6 +105,28 @@ describe('a blob', () => {
 });
 
 describe('reading', () => {
+  it.each([10, 1_000_000])(
+    'of %i bytes that is stopped before it began fails where it is read, and nowhere else',
+    async (size) => {
+      const { blobs } = await testStorage();
+      await blobs.put('key', Buffer.alloc(size));
+      const stop = new AbortController();
+      const reader = await blobs.open('key', { signal: stop.signal });
+      stop.abort();
+      // An error that nobody listened to would end the process now.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await expect(reader!.body.toArray()).rejects.toThrow();
+    },
+  );
+
+  it('that never begins gives its connection back', async () => {
+    const { blobs } = await testStorage();
+    await blobs.put('key', Buffer.alloc(4_000_000));
+    // More than there are connections.
+    for (let i = 0; i < 60; i++) (await blobs.open('key'))!.body.destroy();
+    expect((await blobs.head('key'))?.size).toBe(4_000_000);
+  });
+
   it('resumes a broken body where it broke', async () => {
     const { blobs, faults } = await testStorage();
     const bytes = sample(2 * MIB);

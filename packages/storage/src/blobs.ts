@@ -120,13 +120,19 @@ export class Blobs {
     const first = await this.#get(key, { Range: wanted }, signal);
     if (!first) return undefined;
     const start = range?.start ?? 0;
+    const response = first.Body as Readable;
+    const body = Readable.from(this.#bytes(key, first, start, signal), { objectMode: false });
+    // Until the first read nobody else listens to the response, whose error would end the process, and a body that is
+    // destroyed before then does not run the code that would let go of the connection.
+    response.on('error', () => undefined);
+    body.once('close', () => response.destroy());
     return {
       key,
       size: totalSize(first),
       etag: first.ETag ?? '',
       contentType: first.ContentType,
       modified: first.LastModified ?? new Date(0),
-      body: Readable.from(this.#bytes(key, first, start, signal), { objectMode: false }),
+      body,
     };
   }
 
