@@ -42,6 +42,42 @@ describe('the application', () => {
     expect(odd.headers.get('x-request-id')).toMatch(/^req-[0-9a-f]{24}$/);
   });
 
+  it('holds no more bodies in memory than it has room for, and no tenant all of them', async () => {
+    const limits = { checkBytes: 1000, heldBytes: 4000 };
+    const small = await testService({ deps: { limits } });
+    const [mine, other] = [await small.key('acme', 'infer'), await small.key('other', 'infer')];
+    const whole = Buffer.from(JSON.stringify({ inputs: ['x'.repeat(1200)], model: 'none' }));
+    const ask = (by: string, body: Buffer | ReadableStream) => {
+      const headers = { authorization: `Bearer ${by}`, 'content-type': 'application/json' };
+      const init = { method: 'POST', headers, body, duplex: 'half' } as RequestInit;
+      return small.app.request('/', init);
+    };
+    const taken = Promise.withResolvers<void>();
+    const rest = Promise.withResolvers<void>();
+    let pulls = 0;
+    const slow = ask(
+      mine,
+      new ReadableStream({
+        async pull(controller) {
+          if (pulls++ === 0) return controller.enqueue(whole.subarray(0, 1000));
+          taken.resolve();
+          await rest.promise;
+          controller.enqueue(whole.subarray(1000));
+          controller.close();
+        },
+      }),
+    );
+    await taken.promise;
+    const refused = await ask(mine, whole);
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get('retry-after')).not.toBeNull();
+    // There is no such prompt, which is said when the body has been read.
+    expect((await ask(other, whole)).status).toBe(404);
+    rest.resolve();
+    expect((await slow).status).toBe(404);
+    expect((await ask(mine, whole)).status).toBe(404);
+  });
+
   it('asks for a key on every route that has a scope, and for that scope', async () => {
     const infer = await key('acme', 'infer');
     for (const [operation, { method, path, scope }] of eachRoute()) {

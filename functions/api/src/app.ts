@@ -47,5 +47,6 @@ export function createApp(deps: AppDeps): Hono {
       return key && { keyId: key.id, tenant: key.tenant, scopes: key.scopes };
     },
     observer: createObserver({ logger, metrics }),
+    held,
   });
 }

@@ -21,6 +21,7 @@ import type { Caller, Handlers } from './call.ts';
 import { failureOf } from './errors.ts';
 import { readText } from './http/body.ts';
 import { customAttributes } from './http/custom-attributes.ts';
+import type { HeldBytes } from './http/held-bytes.ts';
 import { requestIdOf } from './http/request-id.ts';
 import type { Observer } from './observe.ts';
 
@@ -38,6 +39,8 @@ export interface MountOptions {
   /** Who a secret belongs to; undefined if it is unknown, expired or revoked. */
   readonly authenticate: (secret: string) => Promise<Caller | undefined>;
   readonly observer: Observer;
+  /** What bodies take in memory while they are worked on. */
+  readonly held: HeldBytes;
 }
 
 /** What every handler looks like from here; the exact types are the handlers' own affair. */
@@ -46,7 +49,7 @@ type AnyHandler = (call: unknown) => Promise<object>;
 /** Nginx's number for "the client closed the connection"; nobody is there to read it. */
 const CLIENT_GONE = 499;
 
-export function mountRoutes({ handlers, authenticate, observer }: MountOptions): Hono {
+export function mountRoutes({ handlers, authenticate, observer, held }: MountOptions): Hono {
   const app = new Hono<Env>();
   app.use(async (c, next) => {
     const requestId = requestIdOf(c.req.raw);
@@ -74,7 +77,9 @@ export function mountRoutes({ handlers, authenticate, observer }: MountOptions):
         checkScope(caller, route.scope);
       }
       const headers: [string, string][] = [];
-      const answer = await (handlers[id] as AnyHandler)(callOf(c, route, headers));
+      const answer = await held.hold(c.get('caller')?.tenant ?? '', (count) =>
+        (handlers[id] as AnyHandler)(callOf(c, route, headers, count)),
+      );
       const response = answer instanceof Response ? answer : c.json(answer);
       for (const [name, value] of headers) response.headers.set(name, value);
       // Hono answers HEAD by GET and drops the body; what feeds it has to hear of that.
@@ -107,10 +112,15 @@ function methodsOf(path: string): string[] {
   return eachRoute().flatMap(([, route]) => (fits(route.path) ? [route.method] : []));
 }
 
-function callOf(c: Context<Env>, { params, query, body }: Route, headers: [string, string][]) {
+function callOf(
+  c: Context<Env>,
+  { params, query, body }: Route,
+  headers: [string, string][],
+  count: (bytes: number) => void,
+) {
   const request = c.req.raw;
   const jsonBody = async () => {
-    const text = await readText(request, body?.maxBytes ?? 0);
+    const text = await readText(request, body?.maxBytes ?? 0, count);
     return validateJson(z.unknown(), text === '' && body?.optional ? '{}' : text);
   };
   return {

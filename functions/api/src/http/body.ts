@@ -28,9 +28,13 @@ export async function readBytes(
   return Buffer.concat(pieces);
 }
 
-/** @throws ApiError `body.too_large`, `invalid_json` if the bytes are not UTF-8 */
-export async function readText(request: Request, maxBytes: number): Promise<string> {
-  const bytes = await readBytes(request, maxBytes);
+/** @throws ApiError `body.too_large`, `invalid_json` if the bytes are not UTF-8, and what `count` throws */
+export async function readText(
+  request: Request,
+  maxBytes: number,
+  count: (bytes: number) => void,
+): Promise<string> {
+  const bytes = await readBytes(request, maxBytes, FEWER, count);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
