@@ -22,7 +22,7 @@ const KEY = 'a-key-of-my-own-choice';
 const folder = temporaryFolder();
 
 it(`completes while ${100 * RATE} % of the calls fail in each way`, {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async () => {
   const faults = new Faults({ seed: 1, rates: Object.fromEntries(FAULTS.map((f) => [f, RATE])) });
   // The queue is called too seldom for chance: its faults strike once per job.

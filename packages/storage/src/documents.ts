@@ -190,31 +190,24 @@ export class Documents<T> {
     key: string,
     unless: string | undefined,
   ): Promise<Stored | undefined | 'unchanged'> {
-    for (let attempt = 1; ; attempt++) {
-      const answer = await this.#get(key, unless);
-      if (answer === undefined || answer === 'unchanged') return answer;
-      const { Body, ETag = '' } = answer;
-      let text: string;
-      try {
-        text = (await Body?.transformToString()) ?? '';
-      } catch (error) {
-        // A body breaks when the SDK's retries are over.
-        if (attempt === MAX_BODY_READS) throw storageError(error, 'reading', key);
-        await backoff(attempt);
-        continue;
-      }
-      return { envelope: parseEnvelope(key, text), etag: ETag };
-    }
-  }
-
-  async #get(key: string, unless: string | undefined) {
     const { s3, bucket } = this.#context;
-    try {
-      return await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key, IfNoneMatch: unless }));
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      if (statusOf(error) === 304) return 'unchanged';
-      throw storageError(error, 'reading', key);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const { Body, ETag } = await s3.send(
+          new GetObjectCommand({ Bucket: bucket, Key: key, IfNoneMatch: unless }),
+        );
+        return {
+          envelope: parseEnvelope(key, (await Body?.transformToString()) ?? ''),
+          etag: ETag ?? '',
+        };
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        if (statusOf(error) === 304) return 'unchanged';
+        // An error without a status broke the body, after the SDK's retries were over.
+        const brokenBody = statusOf(error) === undefined && !(error instanceof StorageError);
+        if (!brokenBody || attempt === MAX_BODY_READS) throw storageError(error, 'reading', key);
+        await backoff(attempt);
+      }
     }
   }
 

@@ -1,7 +1,5 @@
-import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createStorage } from './storage.ts';
 import { testStorage } from './test-storage.ts';
 
 describe('createStorage', () => {
@@ -22,30 +20,6 @@ describe('createStorage', () => {
     await queue.send('x');
     for (let i = 0; i < 3; i++) await queue.receive({ waitSeconds: 0, visibilitySeconds: 0 });
     expect((await dead.counts()).waiting).toBe(1);
-  });
-
-  it('tries a call as often as it was told, whatever the call', async () => {
-    let connections = 0;
-    const server = createServer((socket) => {
-      connections++;
-      socket.destroy();
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    const storage = createStorage({
-      endpoint: `http://127.0.0.1:${port}`,
-      credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
-      bucket: 'state',
-      maxAttempts: 2,
-    });
-    const documents = storage.documents(z.string());
-    for (const call of [() => storage.blobs.read('key'), () => documents.read('key')]) {
-      connections = 0;
-      await expect(call()).rejects.toMatchObject({ code: 'unavailable', key: 'key' });
-      expect(connections).toBe(2);
-    }
-    storage.close();
-    server.close();
   });
 
   it('says which call was denied, and to which key', async () => {
