@@ -7,6 +7,7 @@ import {
 } from '@polyprompt/contract';
 import { describe, expect, it } from 'vitest';
 import { honoPath } from './mount.ts';
+import { pausedBody } from './testing/paused-body.ts';
 import { testService } from './testing/test-service.ts';
 
 const { app, key, call, ask, log, engine } = await testService();
@@ -52,28 +53,15 @@ describe('the application', () => {
       const init = { method: 'POST', headers, body, duplex: 'half' } as RequestInit;
       return small.app.request('/', init);
     };
-    const taken = Promise.withResolvers<void>();
-    const rest = Promise.withResolvers<void>();
-    let pulls = 0;
-    const slow = ask(
-      mine,
-      new ReadableStream({
-        async pull(controller) {
-          if (pulls++ === 0) return controller.enqueue(whole.subarray(0, 1000));
-          taken.resolve();
-          await rest.promise;
-          controller.enqueue(whole.subarray(1000));
-          controller.close();
-        },
-      }),
-    );
-    await taken.promise;
+    const paused = pausedBody(whole, 1000);
+    const slow = ask(mine, paused.stream);
+    await paused.taken;
     const refused = await ask(mine, whole);
     expect(refused.status).toBe(429);
     expect(refused.headers.get('retry-after')).not.toBeNull();
     // There is no such prompt, which is said when the body has been read.
     expect((await ask(other, whole)).status).toBe(404);
-    rest.resolve();
+    paused.goOn();
     expect((await slow).status).toBe(404);
     expect((await ask(mine, whole)).status).toBe(404);
   });

@@ -6,6 +6,7 @@ import {
   ValidationReport,
 } from '@polyprompt/contract';
 import { describe, expect, it } from 'vitest';
+import { pausedBody } from '../testing/paused-body.ts';
 import { testService } from '../testing/test-service.ts';
 
 const limits = { uploadBytes: 100_000, checkBytes: 50_000, heldBytes: 120_000 };
@@ -285,26 +286,13 @@ describe('the check of a file', () => {
       const init = { method: 'POST', headers, body, duplex: 'half' } as RequestInit;
       return app.request('/v1/files/validate', init);
     };
-    const taken = Promise.withResolvers<void>();
-    const rest = Promise.withResolvers<void>();
-    let pulls = 0;
-    const slow = check(
-      secret,
-      new ReadableStream({
-        async pull(controller) {
-          if (pulls++ === 0) return controller.enqueue(bytes.subarray(0, 35_000));
-          taken.resolve();
-          await rest.promise;
-          controller.enqueue(bytes.subarray(35_000));
-          controller.close();
-        },
-      }),
-    );
-    await taken.promise;
+    const paused = pausedBody(bytes, 35_000);
+    const slow = check(secret, paused.stream);
+    await paused.taken;
     const refused = await failure(check(secret, bytes));
     expect(refused).toMatchObject({ status: 429, code: 'overloaded' });
     expect((await check(other, bytes)).status).toBe(200);
-    rest.resolve();
+    paused.goOn();
     expect((await slow).status).toBe(200);
     expect((await check(secret, bytes)).status).toBe(200);
   });
