@@ -117,7 +117,8 @@ function readPart(folder: string, name: string): Uint8Array {
   try {
     return readFileSync(file);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    // ENOTDIR: `folder` is a file.
+    if (!['ENOENT', 'ENOTDIR'].includes(String((cause as NodeJS.ErrnoException).code))) throw cause;
     throw new PromptError(
       'incomplete',
       `${folder}: no ${name}: not a prompt folder, or its writing did not finish; write it again`,

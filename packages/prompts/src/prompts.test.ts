@@ -366,6 +366,10 @@ describe('folders', () => {
       ]);
     }
     expect(codeOf(() => readPrompt(join(folder, 'nowhere')))).toBe('incomplete');
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    expect(codeOf(() => readPrompt(file))).toBe('incomplete');
+    expect(verifyPrompt(file).map(({ code }) => code)).toEqual(['incomplete', 'incomplete']);
   });
 
   it('refuse bad details before anything is written', () => {

@@ -30,7 +30,12 @@ const Progress = z.object({
 });
 export type Progress = z.infer<typeof Progress>;
 
-const SavedRuns = z.array(z.object({ progress: Progress, optimizerStep: z.int() }));
+/** What a checkpoint says of itself beside the tensors. */
+const Metadata = z.object({
+  runs: z.array(z.object({ progress: Progress, optimizerStep: z.int() })),
+  seconds: z.number(),
+  identity: z.record(z.string(), z.string()),
+});
 
 /** What must agree for a checkpoint to continue a run; values are hashes or settings as JSON. */
 export type Identity = Readonly<Record<string, string>>;
@@ -85,7 +90,7 @@ export function readCheckpoint(
   if (!existsSync(path)) return null;
   const { tensors, metadata } = decode(path);
   if (metadata.format !== FORMAT) throw damaged(path, `its format is ${metadata.format}`);
-  const saved = JSON.parse(metadata.identity ?? '{}') as Identity;
+  const { runs, seconds, identity: saved } = describe(path, metadata);
   const differing = [...new Set([...Object.keys(identity), ...Object.keys(saved)])].filter(
     (key) => identity[key] !== saved[key],
   );
@@ -97,7 +102,6 @@ export function readCheckpoint(
         'without resuming',
     );
   }
-  const runs = SavedRuns.parse(JSON.parse(metadata.runs ?? '[]'));
   states.forEach((state, run) => {
     for (const [name, target] of arraysOf(state, run)) {
       const tensor = tensors.get(name);
@@ -108,7 +112,7 @@ export function readCheckpoint(
     state.progress = runs[run].progress;
     state.optimizer.step = runs[run].optimizerStep;
   });
-  return Number(metadata.seconds);
+  return seconds;
 }
 
 /** Every array of a run with its name in the file. */
@@ -129,6 +133,18 @@ function decode(path: string) {
   } catch (cause) {
     if (cause instanceof SafetensorsError) throw damaged(path, cause.message, cause);
     throw cause;
+  }
+}
+
+function describe(path: string, metadata: Readonly<Record<string, string>>) {
+  try {
+    const parts = ['runs', 'seconds', 'identity'].map((key) => [
+      key,
+      JSON.parse(metadata[key] ?? ''),
+    ]);
+    return Metadata.parse(Object.fromEntries(parts));
+  } catch (cause) {
+    throw damaged(path, 'its description cannot be read', cause);
   }
 }
 

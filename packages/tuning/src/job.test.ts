@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { openBackbone, Predictor } from '@polyprompt/backbone';
 import { writeTinyBackbone } from '@polyprompt/backbone/testing';
 import { readPrompt } from '@polyprompt/prompts';
+import { decodeSafetensors, writeSafetensors } from '@polyprompt/safetensors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tuneInWorker } from './in-worker.ts';
 import { CHECKPOINT_FILE, runJob } from './job.ts';
@@ -126,7 +127,13 @@ describe('a tuning job', () => {
     await expect(runJob(one, hooks)).rejects.toMatchObject({ code: 'interrupted' });
     const other = { ...one, settings: { ...settings, seed: 9 } };
     await expect(runJob(other)).rejects.toThrow(/belongs to another run: settings was .*"seed":1/);
-    writeFileSync(join(one.out, CHECKPOINT_FILE), 'garbage');
+    const path = join(one.out, CHECKPOINT_FILE);
+    const { tensors, metadata } = decodeSafetensors(readFileSync(path), path);
+    for (const key of ['runs', 'seconds', 'identity']) {
+      writeSafetensors(path, tensors, { ...metadata, [key]: '[{}]' });
+      await expect(runJob(one)).rejects.toMatchObject({ code: 'bad_checkpoint' });
+    }
+    writeFileSync(path, 'garbage');
     await expect(runJob(one)).rejects.toMatchObject({ code: 'bad_checkpoint' });
   });
 

@@ -26,7 +26,7 @@ export const textClassificationView: TaskView<TextClassificationTypes> = {
   metrics: () => ['accuracy', 'f1_macro'],
   unknownLabels: ({ perLabel }, labels) => perLabel.slice(labels.length).map(({ label }) => label),
   details: (title, evaluation) =>
-    `${labelTable(title, evaluation)}\n${confusion(title, evaluation)}`,
+    [labelTable(title, evaluation), ...confusionTable(title, evaluation)].join('\n'),
 };
 
 function labelTable(title: string, { perLabel }: ClassificationScores): string {
@@ -41,9 +41,10 @@ function labelTable(title: string, { perLabel }: ClassificationScores): string {
   return `${title}, per label\n${rows}\n`;
 }
 
-function confusion(title: string, { perLabel, confusion }: ClassificationScores): string {
+function confusionTable(title: string, { perLabel, confusion }: ClassificationScores): string[] {
+  if (!confusion) return [];
   const labels = perLabel.map(({ label }) => label);
   const taken = confusion.map((counts, i) => [labels[i]!, ...counts.map((value) => count(value))]);
   const rows = table(['', ...labels], taken, `l${'r'.repeat(labels.length)}`);
-  return `${title}, label (row) and prediction (column)\n${rows}`;
+  return [`${title}, label (row) and prediction (column)\n${rows}`];
 }

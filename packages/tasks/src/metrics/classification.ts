@@ -1,4 +1,4 @@
-// Scores of single-label classification from its confusion matrix. A ratio with nothing in its
+// Scores of single-label classification. A ratio with nothing in its
 // denominator is 0, so no score is ever NaN.
 
 export interface LabelMetrics {
@@ -17,40 +17,57 @@ export interface ClassificationScores {
   readonly metrics: { readonly accuracy: number; readonly f1_macro: number };
   /** One entry per label, in the order of the labels. */
   readonly perLabel: readonly LabelMetrics[];
-  /** `confusion[gold][predicted]`, in the order of `perLabel`. */
-  readonly confusion: readonly (readonly number[])[];
+  /**
+   * `confusion[gold][predicted]`, in the order of `perLabel`; left out beyond `CONFUSION_LABELS`,
+   * where a table of all pairs says nothing to a reader and grows with the square.
+   */
+  readonly confusion?: readonly (readonly number[])[];
 }
+
+/** Most labels that a confusion matrix is made for. */
+export const CONFUSION_LABELS = 200;
 
 /** Pairs of gold and predicted label, as indices into `labels`, to scores. */
 export function scorePairs(
   pairs: readonly (readonly [gold: number, predicted: number])[],
   labels: readonly string[],
 ): ClassificationScores {
-  const confusion = labels.map(() => labels.map(() => 0));
-  for (const [gold, predicted] of pairs) confusion[gold]![predicted]!++;
-  const perLabel = labels.map((label, i) => labelMetrics(label, i, confusion));
-  const correct = sum(labels.map((_, i) => confusion[i]![i]!));
+  const correct = labels.map(() => 0);
+  const support = labels.map(() => 0);
+  const predictions = labels.map(() => 0);
+  for (const [gold, predicted] of pairs) {
+    support[gold]!++;
+    predictions[predicted]!++;
+    if (gold === predicted) correct[gold]!++;
+  }
+  const perLabel = labels.map((label, i) =>
+    labelMetrics(label, correct[i]!, support[i]!, predictions[i]!),
+  );
   // A label that occurs neither in the data nor in the answers says nothing about them.
   const present = perLabel.filter(({ support, predicted }) => support + predicted > 0);
   return {
     examples: pairs.length,
     metrics: {
-      accuracy: ratio(correct, pairs.length),
+      accuracy: ratio(sum(correct), pairs.length),
       f1_macro: ratio(sum(present.map(({ f1 }) => f1)), present.length),
     },
     perLabel,
-    confusion,
+    ...(labels.length <= CONFUSION_LABELS && { confusion: confusionOf(pairs, labels.length) }),
   };
+}
+
+function confusionOf(pairs: readonly (readonly [number, number])[], size: number): number[][] {
+  const confusion = Array.from({ length: size }, () => new Array<number>(size).fill(0));
+  for (const [gold, predicted] of pairs) confusion[gold]![predicted]!++;
+  return confusion;
 }
 
 function labelMetrics(
   label: string,
-  index: number,
-  confusion: readonly (readonly number[])[],
+  correct: number,
+  support: number,
+  predicted: number,
 ): LabelMetrics {
-  const correct = confusion[index]![index]!;
-  const support = sum(confusion[index]!);
-  const predicted = sum(confusion.map((row) => row[index]!));
   return {
     label,
     precision: ratio(correct, predicted),

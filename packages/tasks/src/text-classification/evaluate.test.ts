@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { scorePairs } from '../metrics/classification.ts';
+import { CONFUSION_LABELS, scorePairs } from '../metrics/classification.ts';
 import { evaluateTexts } from './evaluate.ts';
 import type { TextExample } from './types.ts';
 
@@ -69,7 +69,20 @@ describe('evaluateTexts', () => {
     ]);
     expect(result.metrics.accuracy).toBe(0.5);
     expect(result.perLabel.map(({ label }) => label)).toEqual(['a', 'b', 'c', 'new']);
-    expect(result.confusion[3]).toEqual([1, 0, 0, 0]);
+    expect(result.confusion![3]).toEqual([1, 0, 0, 0]);
+  });
+
+  it('scores any number of unknown labels, without a square of them', () => {
+    const result = evaluate([
+      ['a', 'a'],
+      ...Array.from({ length: 20_000 }, (_, i) => [`new ${i}`, 'a'] as const),
+    ]);
+    expect(result.perLabel).toHaveLength(20_003);
+    expect(result.perLabel[0]).toMatchObject({ support: 1, predicted: 20_001, recall: 1 });
+    expect(result.confusion).toBeUndefined();
+    const most = Array.from({ length: CONFUSION_LABELS }, (_, i) => String(i));
+    expect(scorePairs([], most).confusion).toHaveLength(CONFUSION_LABELS);
+    expect(scorePairs([], [...most, 'one more'])).not.toHaveProperty('confusion');
   });
 
   it('refuses answers that do not fit the examples', () => {
@@ -99,9 +112,9 @@ describe('scorePairs', () => {
     fc.assert(
       fc.property(pairs, (sample) => {
         const { confusion, metrics, examples } = scorePairs(sample, labels);
-        const trace = confusion.reduce((sum, row, i) => sum + row[i]!, 0);
-        expect(total(confusion)).toBe(sample.length);
-        expect(metrics.accuracy).toBe(examples === 0 ? 0 : trace / total(confusion));
+        const trace = confusion!.reduce((sum, row, i) => sum + row[i]!, 0);
+        expect(total(confusion!)).toBe(sample.length);
+        expect(metrics.accuracy).toBe(examples === 0 ? 0 : trace / total(confusion!));
       }),
     );
   });
