@@ -17,6 +17,7 @@ FIRST_PIECE = 4
 ALIGN_CAP = 62
 ALIGN_ROWS = 384
 SPAN_CAP = 62
+NO_LINK = 255
 
 
 class Shard:
@@ -36,11 +37,13 @@ class Shard:
 
 @dataclasses.dataclass
 class Drawn:
-    """Rows of ids; `others` are their partners in contrastive batches, `topics` unit vectors [rows, size]."""
+    """Rows of ids; `others` are their partners in contrastive batches, `topics` unit vectors [rows, size],
+    `links` the linked places of rows and partners, [links, 3] of row number and both places."""
 
     rows: list
     others: list = None
     topics: torch.Tensor = None
+    links: torch.Tensor = None
 
 
 def power_shares(sizes, alpha):
@@ -82,10 +85,11 @@ class Batches:
     alpha: language sampling exponent. source_weight: {source: factor} for parallel pairs.
     focus: share of monolingual rows that start at a line listed in mono.<lang>.focus (focus.py).
     teach: give topic vectors from teacher.<lang>.npy (teacher.py) with the rows.
+    words: give the links of par.<name>.links (links.py) with aligned rows.
     """
 
     def __init__(self, folder, tokens, length, alpha, source_weight=None, focus=0.0, teach=False,
-                 lm_tokens=None, long=512):
+                 lm_tokens=None, long=512, words=False):
         with open(os.path.join(folder, 'meta.json'), encoding='utf-8') as f:
             self.meta = json.load(f)
         self.folder, self.tokens, self.length = folder, tokens, length
@@ -102,6 +106,7 @@ class Batches:
             sizes[name] = weights.sum()
             self.pair_chance[name] = np.cumsum(weights / weights.sum())
         self.pair_share = power_shares(sizes, alpha) if sizes else {}
+        self.links = {name: self.numbers_of(f'par.{name}.links', np.uint8) for name in self.pairs} if words else {}
 
     def numbers_of(self, name, dtype):
         return np.fromfile(os.path.join(self.folder, name), dtype=dtype)
@@ -189,14 +194,26 @@ class Batches:
         name = self._choice(self.pair_share, rng)
         left, right = self.pairs[name]
         numbers = np.unique(self._pair_numbers(name, 4 * ALIGN_ROWS, rng))
-        both = [(left[i][:ALIGN_CAP].tolist(), right[i][:ALIGN_CAP].tolist()) for i in numbers]
-        both = [(x, y) for x, y in both if x and y and x != y]
-        both.sort(key=lambda xy: max(map(len, xy)))
+        both = [(left[i][:ALIGN_CAP].tolist(), right[i][:ALIGN_CAP].tolist(), i) for i in numbers]
+        both = [(x, y, i) for x, y, i in both if x and y and x != y]
+        both.sort(key=lambda xyi: max(map(len, xyi[:2])))
         end = int(rng.integers(len(both) // 8, len(both) + 1))
-        width = 2 + max(map(len, both[end - 1]))
+        width = 2 + max(map(len, both[end - 1][:2]))
         chosen = both[max(0, end - min(ALIGN_ROWS, self.tokens // (2 * width))):end]
-        topics = self.topics_of([name.split('-')[-2]] * len(chosen), [x for x, _ in chosen])
-        return Drawn([[BOS] + x + [EOS] for x, _ in chosen], [[BOS] + y + [EOS] for _, y in chosen], topics)
+        topics = self.topics_of([name.split('-')[-2]] * len(chosen), [x for x, _, _ in chosen])
+        return Drawn([[BOS] + x + [EOS] for x, _, _ in chosen], [[BOS] + y + [EOS] for _, y, _ in chosen], topics,
+                     self._links_of(name, chosen))
+
+    def _links_of(self, name, chosen):
+        """Places count from the <s> of a row."""
+        if not self.links:
+            return None
+        out, offsets = [], self.pairs[name][0].offsets
+        for row, (x, y, i) in enumerate(chosen):
+            partner = self.links[name][offsets[i]:offsets[i] + len(x)]
+            place = np.flatnonzero(partner < len(y))
+            out.append(np.stack([np.full(len(place), row), place + 1, partner[place] + 1], axis=1))
+        return torch.from_numpy(np.concatenate(out).astype(np.int64))
 
     def span_rows(self, rng):
         """Spans and the spans that follow them, of one language: neighbours share their topic."""

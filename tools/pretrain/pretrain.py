@@ -18,7 +18,7 @@ import torch.nn.functional as F
 
 import checkpoint
 import corpus
-from batches import Batches, mask_ids, next_ids, pack
+from batches import FIRST_PIECE, Batches, mask_ids, next_ids, pack
 from decoder import Decoder
 from model import PAD, Encoder, sentence_vectors
 from muon import Muon
@@ -57,6 +57,8 @@ def arguments():
     work.add_argument('--contrast-mask', type=float, default=0.15,
                       help='masking rate of one side of contrastive steps; adds LM there')
     work.add_argument('--teach', type=float, default=0.0, help='weight of the topic loss; needs teacher.py')
+    work.add_argument('--words', type=float, default=0.0,
+                      help='weight of the contrast of linked sub-words in alignment steps; needs links.py')
     work.add_argument('--negatives', type=int, default=3000, help='sampled softmax size; 0 for all')
     text = p.add_argument_group('text')
     text.add_argument('--alpha', type=float, default=0.5, help='language sampling exponent')
@@ -79,6 +81,19 @@ def arguments():
     return p.parse_args()
 
 
+def words_loss(x, y, a, b, row, i, j):
+    """Mean cross-entropy of finding a sub-word's partner among its row and the translation of that row.
+
+    x, y are the states [rows, length, hidden] of the ids a, b; place i of a row is linked with place j of its
+    translation. The row's own sub-words are rivals too, so a state must be closer to its translation than to its
+    neighbours: languages cannot drift apart by a constant.
+    """
+    x, y = F.normalize(x.float(), dim=-1), F.normalize(y.float(), dim=-1)
+    across = (x @ y.transpose(1, 2))[row, i].masked_fill(b[row] < FIRST_PIECE, -1)
+    within = (x @ x.transpose(1, 2))[row, i].masked_fill(a[row] < FIRST_PIECE, -1).scatter(1, i.unsqueeze(1), -1)
+    return F.cross_entropy(torch.cat([across, within], dim=1) * CONTRAST_SCALE, j)
+
+
 class Trainer:
     """Model, optimizer, counters, and one method per kind of step."""
 
@@ -87,13 +102,13 @@ class Trainer:
         self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
         factors = {k: float(v) for k, v in (w.split('=') for w in a.source_weight)}
         self.batches = Batches(a.data, a.tokens, a.length, a.alpha, factors, a.focus, a.teach > 0,
-                               a.lm_tokens, a.long_length)
+                               a.lm_tokens, a.long_length, a.words > 0)
         meta = self.batches.meta
         self.vocabulary, self.mask_id = meta['vocab_size'], meta['mask_id']
         self.draw = {'mono': self.batches.mono_rows, 'tlm': self.batches.tlm_rows,
                      'align': self.batches.aligned_rows, 'span': self.batches.span_rows,
                      'long': self.batches.long_rows}
-        self.weight = {'topic': a.teach}
+        self.weight = {'topic': a.teach, 'words': a.words}
         self.unigram = self.batches.unigram().to(self.device)
         self.step, self.seen, self.seconds = 0, {}, 0.0
         torch.manual_seed(a.seed)
@@ -176,6 +191,9 @@ class Trainer:
         if drawn.topics is not None:
             topics = drawn.topics.to(self.device)
             losses['topic'] = (self.topic_loss(x, a, topics) + self.topic_loss(y, b, topics)) / 2
+        if drawn.links is not None and len(drawn.links):
+            row, i, j = drawn.links.to(self.device).t()
+            losses['words'] = (words_loss(x, y, a, b, row, i, j) + words_loss(y, x, b, a, row, j, i)) / 2
         return losses, int(a.ne(PAD).sum() + b.ne(PAD).sum())
 
     def lm_losses(self, drawn):

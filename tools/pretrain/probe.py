@@ -6,7 +6,7 @@ topics     SIB-200: logistic regression on English train vectors, accuracy in ev
            train are held out and join it
 retrieval  SIB-200: English -> other, mean-pooled cosine, top 1 among the split's sentences
 pos        UD-POS: logistic regression on English train token states, first sub-word, accuracy
-           (dev: English dev only; test: parallel PUD sets)
+           (dev: English dev and the last sentences of other treebanks; test: parallel PUD sets)
 Choose on `--split dev`; report `--split test` once.
 """
 import argparse
@@ -24,7 +24,7 @@ from batches import pack
 from corpus import normalise
 from model import BOS, EOS, PAD, pooled
 
-POS_TRAIN, POS_TEST = 800, 300
+POS_TRAIN, POS_TEST, POS_LAST = 800, 300, 150
 HELD_OUT = 200
 TOPIC_PENALTY, POS_PENALTY = 0.2, 1e-4
 LONGEST = 126
@@ -120,9 +120,10 @@ def topic_splits(folder, lang, split):
 
 
 def read_pos(path, most):
-    """(token lists, tag lists) of the first `most` sentences."""
+    """(token lists, tag lists) of the first `most` sentences, of the last where it is negative."""
     with gzip.open(path, 'rt', encoding='utf-8') as f:
-        rows = [json.loads(line) for _, line in zip(range(most), f)]
+        lines = f.readlines()
+    rows = [json.loads(line) for line in (lines[:most] if most > 0 else lines[most:])]
     return [r['tokens'] for r in rows], [r['upos'] for r in rows]
 
 
@@ -152,10 +153,11 @@ def pos(prober, data, langs, split):
         return x, [t for row, n in zip(tags, kept) for t in row[:n]]
     probe = Regression(*load(os.path.join(folder, 'en.train.jsonl.gz'), POS_TRAIN), POS_PENALTY)
     if split == 'dev':
-        files = {'en': os.path.join(folder, 'en.dev.jsonl.gz')}
+        files = {lang: (os.path.join(folder, f'{lang}.test.jsonl.gz'), -POS_LAST) for lang in langs if lang != 'en'}
+        files['en'] = os.path.join(folder, 'en.dev.jsonl.gz'), POS_TEST
     else:
-        files = {lang: os.path.join(folder, 'pud', f'{lang}.test.jsonl.gz') for lang in langs}
-    return {lang: probe.accuracy(*load(f, POS_TEST)) for lang, f in files.items() if os.path.exists(f)}
+        files = {lang: (os.path.join(folder, 'pud', f'{lang}.test.jsonl.gz'), POS_TEST) for lang in langs}
+    return {lang: probe.accuracy(*load(*f)) for lang, f in files.items() if os.path.exists(f[0])}
 
 
 def print_table(results, langs):

@@ -17,6 +17,7 @@ from batches import Batches, mask_ids, next_ids, pack
 from decoder import Decoder
 from model import BOS, EOS, PAD, Encoder, pooled
 from muon import UPDATE_RMS, Muon
+from pretrain import words_loss
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORDS = {
@@ -63,9 +64,12 @@ class Recipe(unittest.TestCase):
                      ('teacher.py', at('shards'), '--size', 8)):
             code, _, errors = run(*step)
             assert code == 0, errors
+        checkpoint.save_folder(Encoder(VOCABULARY, 16, 2, 2, 32), at('vectors'), at('tok', 'tokenizer.json'))
+        code, _, errors = run('links.py', at('shards'), at('vectors'))
+        assert code == 0, errors
         cls.common = [at('shards'), '--tokens', 256, '--length', 32, '--warmup', 2, '--span', 0.2,
                       '--focus', 0.5, '--long', 0.2, '--long-length', 64, '--lm-tokens', 128,
-                      '--shape', 16, 2, 2, 32, '--negatives', 20, '--teach', 3, '--threads', 1]
+                      '--shape', 16, 2, 2, 32, '--negatives', 20, '--teach', 3, '--words', 1, '--threads', 1]
 
     @classmethod
     def tearDownClass(cls):
@@ -106,6 +110,19 @@ class Recipe(unittest.TestCase):
         of = lambda lang, side: batches.topics_of([lang] * 100, [side[i] for i in range(100)])
         similar = of('en', left) @ of('de', right).t()
         self.assertGreater(float(similar.diag().mean()), float(similar.mean()) + 0.2)
+
+    def test_links_join_the_words_that_translate_each_other(self):
+        import sentencepiece as spm
+        sp = spm.SentencePieceProcessor(model_file=self.at('tok', 'sentencepiece.model'))
+        batches = Batches(self.at('shards'), 256, 32, 0.5, words=True)
+
+        def word_numbers(row):
+            return np.cumsum([0, *(sp.id_to_piece(int(i)).startswith('▁') for i in row[1:-1])])
+        drawn = batches.aligned_rows(np.random.default_rng(3))
+        left, right = ([word_numbers(row) for row in side] for side in (drawn.rows, drawn.others))
+        same = [left[row][i] == right[row][j] for row, i, j in drawn.links.tolist()]
+        self.assertGreater(len(same), 2 * len(drawn.rows))
+        self.assertGreater(np.mean(same), 0.9)
 
     def test_masking_spares_specials(self):
         torch.manual_seed(0)
@@ -186,6 +203,20 @@ class Models(unittest.TestCase):
         self.assertTrue(torch.equal(after[:7], before[:7]))
         self.assertTrue(torch.equal(after[7:15], before[3:7].repeat(2, 1)))
         self.assertEqual(after.shape, before.shape)
+
+
+class Words(unittest.TestCase):
+    def test_linked_states_pay_for_rivals_and_for_a_shift_between_languages(self):
+        torch.manual_seed(0)
+        ids, places = torch.tensor([[BOS, 9, 8, 7, EOS, PAD]]), torch.arange(1, 4)
+        x, shift = torch.randn(1, 6, 16), 4 * torch.ones(16)
+        loss = lambda y: float(words_loss(x, y, ids, ids, torch.zeros_like(places), places, places))
+        self.assertLess(loss(x), 1e-3)
+        self.assertGreater(loss(x + shift), loss(x) + 0.1)
+        self.assertGreater(loss(x[:, [0, 2, 1, 3, 4, 5]]), 1)
+        specials = x.clone()
+        specials[:, [0, 4, 5]] = x[:, [1, 2, 3]]
+        self.assertAlmostEqual(loss(specials), loss(x), places=6)
 
 
 class Updates(unittest.TestCase):

@@ -28,6 +28,8 @@ export interface StorageOptions {
   };
   /** Tries per call, the first one included. @default 8 */
   readonly maxAttempts?: number;
+  /** Without a byte from the store, a try has failed; longer than a queue may be waited on (20 s). @default 60 000 */
+  readonly idleTimeoutMs?: number;
   /** @default systemClock */
   readonly clock?: Clock;
 }
@@ -42,6 +44,8 @@ export interface Context {
 }
 
 const MAX_ATTEMPTS = 8;
+const IDLE_TIMEOUT_MS = 60_000;
+const CONNECTION_TIMEOUT_MS = 10_000;
 
 export function createContext(options: StorageOptions): Context {
   const {
@@ -50,11 +54,13 @@ export function createContext(options: StorageOptions): Context {
     endpoint,
     credentials,
     maxAttempts = MAX_ATTEMPTS,
+    idleTimeoutMs = IDLE_TIMEOUT_MS,
     clock = systemClock,
   } = options;
   const common = {
     region,
     maxAttempts,
+    requestHandler: { socketTimeout: idleTimeoutMs, connectionTimeout: CONNECTION_TIMEOUT_MS },
     ...(endpoint === undefined ? {} : { endpoint }),
     // A copy, because the SDK writes into what it is given.
     ...(credentials ? { credentials: { ...credentials } } : {}),

@@ -1,5 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
+import { createStorage } from './storage.ts';
 import { testStorage } from './test-storage.ts';
 
 describe('createStorage', () => {
@@ -47,5 +50,22 @@ describe('createStorage', () => {
       code: 'unavailable',
     });
     await expect(impatient.ensureQueue('jobs')).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
+  it('gives up on a store that takes a request and never answers', async () => {
+    const mute = createServer((socket) => socket.resume().on('error', () => {}));
+    await once(mute.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void mute.close());
+    const { port } = mute.address() as AddressInfo;
+    const { blobs } = createStorage({
+      bucket: 'bucket',
+      endpoint: `http://127.0.0.1:${port}`,
+      credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+      maxAttempts: 2,
+      idleTimeoutMs: 50,
+    });
+    const silent = { code: 'unavailable', message: expect.stringContaining('50 ms of inactivity') };
+    await expect(blobs.head('key')).rejects.toMatchObject(silent);
+    await expect(blobs.put('key', 'x')).rejects.toMatchObject(silent);
   });
 });

@@ -74,13 +74,15 @@ async function transfer(
       try {
         const { start, body } = await hub.open(repo, commit, file, done);
         if (start !== done) {
-          await handle.truncate(0);
           hash = hasher(file);
           done = 0;
         }
+        // Also what a failed write has left.
+        await handle.truncate(done);
         for await (const piece of body) {
           if (done + piece.length > file.bytes) throw tooLong(file);
-          await handle.write(piece);
+          // `write` may stop short of the end of what it is given.
+          await handle.appendFile(piece);
           hash.update(piece);
           done += piece.length;
           onProgress?.(done);
