@@ -17,33 +17,36 @@ export interface DataToCheck {
 /** The validator's report without the examples themselves. */
 export type CheckedData = Omit<DatasetReport<unknown>, 'examples'> & { readonly examples: number };
 
-const AT_ONCE = 2;
+const AT_ONCE = 3;
+const AT_ONCE_BY_TENANT = 2;
 const RETRY_MS = 2000;
 const ENTRY = new URL('./check-worker.ts', import.meta.url);
 
 export class DataChecks {
-  #running = 0;
+  /** The tenant of each check that is running. */
+  readonly #running: string[] = [];
 
-  /** Whether another check would be refused. */
-  get isBusy(): boolean {
-    return this.#running >= AT_ONCE;
+  /** Whether another check for this tenant would be refused. */
+  isBusy(tenant: string): boolean {
+    const own = this.#running.filter((each) => each === tenant).length;
+    return this.#running.length >= AT_ONCE || own >= AT_ONCE_BY_TENANT;
   }
 
   /**
    * Finds the problems of a file.
    * @throws ApiError `overloaded`; TaskError `unknown_task`; the reason of `signal`
    */
-  async check(data: DataToCheck, signal: AbortSignal): Promise<ValidationReport> {
+  async check(tenant: string, data: DataToCheck, signal: AbortSignal): Promise<ValidationReport> {
     taskOf(data.task);
-    if (this.isBusy) {
-      const message = `${AT_ONCE} files are being checked already; try again`;
+    if (this.isBusy(tenant)) {
+      const message = `${this.#running.length} files are being checked already; at most ${AT_ONCE} are at a time, ${AT_ONCE_BY_TENANT} of one tenant; try again`;
       throw ApiError.tooMany('overloaded', message, RETRY_MS);
     }
-    this.#running++;
+    this.#running.push(tenant);
     try {
       return wireReport(data, await inWorker(data, signal));
     } finally {
-      this.#running--;
+      this.#running.splice(this.#running.indexOf(tenant), 1);
     }
   }
 }

@@ -104,10 +104,11 @@ async function reportOf(
   const known = Report.safeParse(reports[task]);
   if (known.success && readsAlike(known.data, reading)) return known.data;
   const isOthers = Object.keys(reports).length > 0;
-  if (!isOthers || status !== 'processed' || bytes > checkBytes || checks.isBusy) return undefined;
+  if (!isOthers || status !== 'processed' || bytes > checkBytes) return undefined;
+  if (checks.isBusy(tenant)) return undefined;
   const report = await held.hold(tenant, async (count) => {
     const data = await storedData(files, tenant, id, checkBytes, signal, count);
-    return checks.check({ ...data, task, reading }, signal);
+    return checks.check(tenant, { ...data, task, reading }, signal);
   });
   await files.setReport(tenant, id, task, report);
   return report;

@@ -81,14 +81,14 @@ export function fileHandlers(
       const { caller, header, signal } = call;
       if (header('content-type')?.startsWith('multipart/')) {
         return held.hold(caller.tenant, async (count) =>
-          checks.check(await sentData(call, limits.checkBytes, count), signal),
+          checks.check(caller.tenant, await sentData(call, limits.checkBytes, count), signal),
         );
       }
       const { file_id, task, ...reading } = validate(ValidateRequest, await call.jsonBody());
       const report = await held.hold(caller.tenant, async (count) => {
         const { tenant } = caller;
         const data = await storedData(files, tenant, file_id, limits.checkBytes, signal, count);
-        return checks.check({ ...data, task, reading }, signal);
+        return checks.check(tenant, { ...data, task, reading }, signal);
       });
       await files.setReport(caller.tenant, file_id, task, report);
       return report;
