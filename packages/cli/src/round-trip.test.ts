@@ -264,6 +264,19 @@ describe('prompt and backbone', () => {
 });
 
 describe('tune', () => {
+  it('shows how to ask about pairs where it was trained on pairs', async () => {
+    const pairs = rows(64).map((row) => ({ ...row, text_pair: 'the is' }));
+    const out = world.path('paired');
+    const file = world.file('pairs.jsonl', jsonLines(pairs));
+    const args = ['tune', '--backbone', backbone, '--train', file, '--out', out, ...QUICK];
+    const { stdout, stderr } = await cli([...args, '--epochs', '1']);
+    const hint = stdout.match(/^try: npx polyprompt (.*)$/m)?.[1];
+    expect(hint, stderr).toMatch(/--text "\.\.\." --text-pair "\.\.\."$/);
+    const asked = await cli(hint!.replaceAll('"...', 'the').replaceAll('"', '').split(' '));
+    expect(asked.code, asked.stderr).toBe(0);
+    expect(answers(asked.stdout)[0]).toMatchObject({ text: 'the', text_pair: 'the' });
+  });
+
   it('does not replace a prompt unless forced to', async () => {
     const again = ['tune', ...data, '--out', prompt, ...QUICK];
     const refused = await cli(again);

@@ -3,6 +3,7 @@ import type { Backbone } from '@polyprompt/backbone';
 import type { PromptCard } from '@polyprompt/prompts';
 import { candidateName, type JobResult } from '@polyprompt/tuning';
 import { commandLine, count, duration, percent, plural } from './format.ts';
+import { viewOf } from './tasks/index.ts';
 
 export interface ReportOptions {
   readonly out: string;
@@ -68,7 +69,7 @@ export function reportText(result: JobResult, backbone: Backbone, options: Repor
       `${count(prompt + head)}, ${percent((prompt + head) / all)}`,
     ...thresholdLines(result),
     `prompt in ${out}`,
-    `try: ${commandLine(predict)} ${settings.task === 'question-answering' ? '--question "..." --context "..."' : '--text "..."'}`,
+    `try: ${commandLine(predict)} ${viewOf(settings.task).usage(result.sample)}`,
   ].join('\n');
 }
 

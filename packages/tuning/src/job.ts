@@ -26,6 +26,8 @@ export interface JobResult {
   readonly tokens: number;
   /** Non-fatal findings about the data. */
   readonly warnings: readonly string[];
+  /** An input of the dev set: what the prompt is to be asked. */
+  readonly sample: unknown;
 }
 
 export interface JobRequest {
@@ -222,5 +224,6 @@ async function publish(
   const tokens = runs.reduce((sum, each) => sum + each.run.progress.tokens, 0);
   const steps = progress.step;
   const best = progress.best!;
-  return { card, settings, best, steps, seconds, tokens, warnings: data.warnings };
+  const sample = data.devExamples[0]!.input;
+  return { card, settings, best, steps, seconds, tokens, warnings: data.warnings, sample };
 }

@@ -33,6 +33,7 @@ export const questionAnsweringView: TaskView<QuestionAnsweringTypes> = {
     }
     return question.map((one, i) => ({ question: one, context: context[i] ?? context[0] }));
   },
+  usage: () => '--question "..." --context "..."',
   options({ topK, stride, maxAnswerTokens, handleImpossible, nullThreshold, maxTokens }) {
     return {
       ...(topK !== undefined && { topK }),

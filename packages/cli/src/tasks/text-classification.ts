@@ -13,6 +13,8 @@ export const textClassificationView: TaskView<TextClassificationTypes> = {
   rows({ text = [], textPair = [] }) {
     return text.map((one, i) => ({ text: one, text_pair: textPair[i] }));
   },
+  usage: ({ textPair }) =>
+    textPair === undefined ? '--text "..."' : '--text "..." --text-pair "..."',
   options: () => ({}),
   line({ text, textPair }, answer, { topK }) {
     const scores = roundedScores(answer);

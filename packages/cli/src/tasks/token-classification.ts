@@ -11,6 +11,7 @@ export const tokenClassificationView: TaskView<TokenClassificationTypes> = {
   task: tokenClassification,
   flags: ['text', 'aggregation', 'ignoreLabels', 'stride', 'offsetUnit'],
   rows: ({ text = [] }) => text.map((one) => ({ text: one })),
+  usage: () => '--text "..."',
   options: ({ aggregation, ignoreLabels, stride, offsetUnit }) => ({
     ...(aggregation && { aggregation }),
     ...(ignoreLabels && { ignoreLabels }),

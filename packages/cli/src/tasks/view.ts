@@ -36,6 +36,8 @@ export interface TaskView<T extends TaskTypes> {
    * @throws CliError `usage`
    */
   rows(options: TaskOptions): readonly object[];
+  /** The options that bring an input like this one, its texts left out. */
+  usage(sample: T['input']): string;
   /** Settings of the answers. */
   options(options: TaskOptions): T['options'];
   /** What the line of an answer says, the number of the line aside. */
