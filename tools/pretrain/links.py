@@ -116,12 +116,13 @@ def link(left, right, vectors, sample, rounds, rng, chunk=4000):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('data', help='shard folder; gets the files')
-    p.add_argument('start', help='Hugging Face folder with the sub-word vectors')
+    p.add_argument('vectors', help='.npy of sub-word vectors from embed_init.py, or a Hugging Face folder')
     p.add_argument('--sample', type=int, default=40_000, help='pairs of a language to learn from')
     p.add_argument('--rounds', type=int, default=5, help='of EM')
     a = p.parse_args()
-    vectors = checkpoint.load_folder(a.start).word.weight.detach().numpy()
-    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    is_table = a.vectors.endswith('.npy')
+    vectors = np.load(a.vectors) if is_table else checkpoint.load_folder(a.vectors).word.weight.detach().numpy()
+    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
     with open(os.path.join(a.data, 'meta.json'), encoding='utf-8') as f:
         names = json.load(f)['parallel']
     for name in names:

@@ -3,17 +3,19 @@
 
 Per language: truncated SVD of shifted positive PMI between sub-words and windows of consecutive
 lines, rows of unit length times inverse window frequency; a text's topic vector is the sum of its
-sub-words' rows, scaled to unit length. Every other language is then mapped onto the pivot's space
-by ridge regression over translation pairs, and the direction that all texts of a language share,
+sub-words' rows, scaled to unit length. Every other language comes into the pivot's space in two ways
+that are added: its own table mapped by ridge regression over translation pairs, and the mean of the pivot's
+rows that its sub-words are linked with (links.py). The direction that all texts of a language share,
 which says nothing of topic, is taken out. Writes teacher.<lang>.npy (float16 [vocabulary, size]).
 """
 import argparse
 import os
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
-from batches import Batches
+from batches import NO_LINK, Batches
 from embed_init import count_matrix, shifted_ppmi
 from model import UNK
 
@@ -22,6 +24,7 @@ MOST_WINDOWS = 60_000
 RIDGE = 3.0
 SAMPLE = 3000
 MANUALS = 0.1
+LINK_PRIOR = 1.0
 
 
 def windows(batches, lang, manuals, rng):
@@ -84,6 +87,28 @@ def onto_pivot(table, pivot_table, rows):
     return table @ np.linalg.solve(gram, x.T @ y)
 
 
+def by_links(batches, lang, pivot, pivot_table, manuals):
+    """[vocabulary, size]: of each sub-word the mean of the pivot's rows that it is linked with, short where links are few."""
+    vocabulary, total = len(pivot_table), sparse.csr_matrix((len(pivot_table),) * 2, dtype=np.float32)
+    for name, (left, right) in batches.pairs.items():
+        langs = name.split('-')[-2:]
+        if sorted(langs) != sorted((lang, pivot)):
+            continue
+        weight = np.array([MANUALS if s in manuals else 1.0 for s in batches.meta['sources']])
+        partner = batches.links[name]
+        place = np.flatnonzero(partner != NO_LINK)
+        pair = np.repeat(np.arange(len(left)), np.diff(left.offsets))[place]
+        ids = {langs[0]: left.tokens[place], langs[1]: right.tokens[right.offsets[pair].astype(np.int64) + partner[place]]}
+        weight = weight[batches.numbers_of(f'par.{name}.src', np.uint8)][pair]
+        total = total + sparse.coo_matrix((weight, (ids[lang], ids[pivot])), shape=(vocabulary,) * 2, dtype=np.float32).tocsr()
+    return (total @ pivot_table) / (np.asarray(total.sum(1)) + LINK_PRIOR)
+
+
+def longest_one(table):
+    """`table` scaled so that its longest row has length 1."""
+    return table / max(1e-6, float(np.linalg.norm(table, axis=1).max()))
+
+
 def without_shared_direction(table, shard, rng):
     """`table` orthogonal to the mean topic vector of the language's text."""
     starts = rng.integers(0, max(1, len(shard) - WINDOW_LINES), size=SAMPLE)
@@ -97,11 +122,11 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument('shards', help='shard folder')
     p.add_argument('--pivot', default='en')
-    p.add_argument('--size', type=int, default=256)
+    p.add_argument('--size', type=int, default=512)
     p.add_argument('--manuals', nargs='*', default=[], help='sources of parallel pairs to thin out')
     p.add_argument('--seed', type=int, default=0)
     a = p.parse_args()
-    batches = Batches(a.shards, 8192, 128, 0.5)
+    batches = Batches(a.shards, 8192, 128, 0.5, words=True)
     vocabulary, manuals = batches.meta['vocab_size'], set(a.manuals)
     pivot_table = None
     for lang in [a.pivot, *(k for k in batches.mono if k != a.pivot)]:
@@ -110,7 +135,8 @@ def main():
         if pivot_table is None:
             pivot_table = table
         else:
-            table = onto_pivot(table, pivot_table, pair_rows(batches, lang, manuals, rng))
+            mapped = onto_pivot(table, pivot_table, pair_rows(batches, lang, manuals, rng))
+            table = longest_one(mapped) + longest_one(by_links(batches, lang, a.pivot, pivot_table, manuals))
         centred = without_shared_direction(table, batches.mono[lang], rng)
         np.save(os.path.join(a.shards, f'teacher.{lang}.npy'), centred.astype(np.float16))
         print(lang, flush=True)
