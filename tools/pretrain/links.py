@@ -3,7 +3,7 @@
 
 IBM Model 1 in both directions with a prior for the diagonal (Dyer et al. 2013) and one for sub-words
 whose vectors are close, which is what a language of few pairs has to go by. Kept are links that both
-directions like best. A file holds one byte for each id of the left side: the place of its partner, or NONE.
+directions like best. A file holds one byte for each id of the left side: the place of its partner, or NO_LINK.
 """
 import argparse
 import json
@@ -30,18 +30,16 @@ class Grid:
         self.na, self.nb = (np.array([len(s) for s in side], np.int64) for side in (lefts, rights))
         a_start, b_start, size = np.cumsum(self.na) - self.na, np.cumsum(self.nb) - self.nb, self.na * self.nb
         pair = np.repeat(np.arange(len(numbers)), size)
-        self.start = np.cumsum(size) - size
-        k = np.arange(len(pair)) - self.start[pair]
+        start = np.cumsum(size) - size
+        k = np.arange(len(pair)) - start[pair]
         self.i, self.j = k // self.nb[pair], k % self.nb[pair]
         self.row, self.column = a_start[pair] + self.i, b_start[pair] + self.j
-        self.turned = self.start[pair] + self.j * self.na[pair] + self.i
+        # Where each cell is when a pair's cells are laid out column by column.
+        self.turned = start[pair] + self.j * self.na[pair] + self.i
         self.x, self.y = np.concatenate(lefts)[self.row].astype(np.int64), np.concatenate(rights)[self.column].astype(np.int64)
         near = np.exp(-TENSION * np.abs(self.i / self.na[pair] - self.j / self.nb[pair]))
         self.near = {'y': near / np.bincount(self.column, near)[self.column],
                      'x': near / np.bincount(self.row, near)[self.row]}
-
-    def __len__(self):
-        return len(self.x)
 
     def posterior(self, translation, unigram, of):
         """P(partner | word) of each cell, for the words of the right side (`of` 'y') or of the left ('x')."""
@@ -57,15 +55,14 @@ class Grid:
 
     def mutual(self, score):
         """Cells that are the best of their row and of their column."""
-        turned = np.empty_like(score)
-        turned[self.turned] = score
-        row_starts = np.unique(self.row, return_index=True)[1]
-        column_of_turned = np.empty_like(self.column)
-        column_of_turned[self.turned] = self.column
-        column_starts = np.unique(column_of_turned, return_index=True)[1]
-        best_row = np.maximum.reduceat(score, row_starts)[self.row]
-        best_column = np.maximum.reduceat(turned, column_starts)[self.column]
-        return (score >= best_row) & (score >= best_column) & (score > LEAST)
+        order = np.argsort(self.turned)
+        best_column = self._best(score[order], self.column[order])[self.column]
+        return (score >= self._best(score, self.row)[self.row]) & (score >= best_column) & (score > LEAST)
+
+    @staticmethod
+    def _best(score, group):
+        """The highest score of each group; those of a group lie side by side, and groups in order."""
+        return np.maximum.reduceat(score, np.flatnonzero(np.diff(group, prepend=-1)))
 
 
 class Lexicon:
