@@ -125,7 +125,10 @@ def main():
     for name in names:
         began = time.monotonic()
         left, right = Shard(a.data, f'par.{name}.a'), Shard(a.data, f'par.{name}.b')
-        links = link(left, right, vectors, a.sample, a.rounds, np.random.default_rng(1))
+        # Of one language are words and their definitions, say: nothing there translates.
+        translates = len(set(name.split('-')[-2:])) == 2
+        links = (link(left, right, vectors, a.sample, a.rounds, np.random.default_rng(1)) if translates
+                 else np.full(len(left.tokens), NO_LINK, np.uint8))
         links.tofile(os.path.join(a.data, f'par.{name}.links'))
         print(f'{name}: {100 * (links != NO_LINK).mean():.1f} % of the left ids linked, {time.monotonic() - began:.0f} s', flush=True)
 

@@ -76,6 +76,7 @@ def arguments():
     run = p.add_argument_group('run')
     run.add_argument('--seed', type=int, default=1)
     run.add_argument('--threads', type=int, default=2)
+    run.add_argument('--float32', action='store_true', help='multiply in float32, which some CPUs do faster than in bfloat16')
     run.add_argument('--save-minutes', type=float, default=5)
     run.add_argument('--pause', help='sleep while this file exists; OUT/../PAUSE by default')
     return p.parse_args()
@@ -215,7 +216,7 @@ class Trainer:
         groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
         for group in groups:
             group['lr'] = rate
-        with torch.autocast(self.device, dtype=torch.bfloat16):
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=not self.a.float32):
             drawn = self.draw[kind](rng)
             losses, count = self.lm_losses(drawn) if drawn.others is None else self.contrast_losses(drawn)
         for optimizer in self.optimizers:

@@ -132,7 +132,7 @@ class Recipe(unittest.TestCase):
         self.assertAlmostEqual(float((masked[picked] == VOCABULARY - 1).float().mean()), 0.8, delta=0.06)
 
     def test_a_resumed_run_equals_an_uninterrupted_one(self):
-        for model in ([], ['--causal'], ['--muon']):
+        for model in ([], ['--causal'], ['--muon', '--float32']):
             whole, parts = (self.at(name + ''.join(model)) for name in ('whole', 'parts'))
             for folder, counts in ((whole, [8]), (parts, [5, 8])):
                 for steps in counts:
