@@ -18,7 +18,8 @@ import xml.etree.ElementTree as xml
 
 import corpus
 
-CODES = {'ar': 'ara', 'de': 'deu', 'es': 'spa', 'fi': 'fin', 'fr': 'fra', 'hi': 'hin', 'id': 'ind', 'it': 'ita', 'ja': 'jpn',
+# Languages read from FreeDict; Japanese is EDICT's.
+CODES = {'ar': 'ara', 'de': 'deu', 'es': 'spa', 'fi': 'fin', 'fr': 'fra', 'hi': 'hin', 'id': 'ind', 'it': 'ita',
          'pt': 'por', 'ru': 'rus', 'sw': 'swh', 'tr': 'tur'}
 # Of an entry's meanings and of a meaning's translations; later ones are rarer.
 MOST_MEANINGS, MOST_TRANSLATIONS, MOST_WORDS = 3, 3, 6
@@ -72,7 +73,7 @@ def freedict_entries(folder, pair):
 def freedict_pairs(folder, lang):
     """(English, other) pairs of both directions. The Arabic dictionary writes every English word with a capital, and vowel signs."""
     code = CODES.get(lang)
-    if code == 'jpn':
+    if code is None:
         return
     both = [*freedict_entries(folder, f'eng-{code}'), *((e, o) for o, e in freedict_entries(folder, f'{code}-eng'))]
     for english, other in both:
@@ -146,7 +147,7 @@ def definitions(meanings):
 
 
 def thinned(pairs, known):
-    """At most about MOST_PAIRS different pairs; of too many those whose English is among `known`, evenly."""
+    """About MOST_PAIRS different pairs at most (half more before the next thinning); of too many those whose English is among `known`, evenly."""
     pairs = list(dict.fromkeys(pairs))
     if len(pairs) > MOST_PAIRS:
         pairs = [p for p in pairs if p[0] in known]
@@ -171,9 +172,7 @@ def main():
     shutil.copytree(a.text, a.out, copy_function=shutil.copyfile)
     meanings = wordnet(a.wordnet)
     defined = definitions(meanings)
-    for lang, path in corpus.mono_files(a.out).items():
-        if lang == 'en':
-            append(path, (f'{", ".join(words)}: {gloss}' for words, gloss in meanings))
+    append(corpus.mono_files(a.out)['en'], (f'{", ".join(words)}: {gloss}' for words, gloss in meanings))
     append(os.path.join(a.out, 'parallel', 'en-en.tsv.gz'),
            (f'wordnet\t{without_examples(gloss)}\t{", ".join(words)}' for words, gloss in meanings))
     print('en: wordnet', len(meanings))

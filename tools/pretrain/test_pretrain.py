@@ -2,6 +2,7 @@
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ import torch
 import checkpoint
 import corpus
 import decontaminate
-from batches import Batches, mask_ids, next_ids, pack
+from batches import NO_LINK, Batches, mask_ids, next_ids, pack
 from decoder import Decoder
 from model import BOS, EOS, PAD, Encoder, pooled
 from muon import UPDATE_RMS, Muon
@@ -122,6 +123,18 @@ class Recipe(unittest.TestCase):
         same = [left[row][i] == right[row][j] for row, i, j in drawn.links.tolist()]
         self.assertGreater(len(same), 2 * len(drawn.rows))
         self.assertGreater(np.mean(same), 0.9)
+
+    def test_pairs_of_one_language_are_not_linked(self):
+        folder = self.at('definitions')
+        os.makedirs(folder)
+        for end in ('a.bin', 'a.idx', 'b.bin', 'b.idx'):
+            shutil.copy(self.at('shards', f'par.en-de.{end}'), os.path.join(folder, f'par.en-en.{end}'))
+        checkpoint.write_json(os.path.join(folder, 'meta.json'), {'parallel': {'en-en': {}}})
+        code, _, errors = run('links.py', folder, self.at('vectors.npy'))
+        self.assertEqual(code, 0, errors)
+        links = np.fromfile(os.path.join(folder, 'par.en-en.links'), np.uint8)
+        self.assertEqual(len(links), len(np.fromfile(os.path.join(folder, 'par.en-en.a.bin'), np.uint16)))
+        self.assertTrue((links == NO_LINK).all())
 
     def test_masking_spares_specials(self):
         torch.manual_seed(0)
