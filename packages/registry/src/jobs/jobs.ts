@@ -12,10 +12,11 @@ import type { Context } from '../context.ts';
 import { RegistryError } from '../errors.ts';
 import type { Files } from '../files.ts';
 import { isId } from '../ids.ts';
-import { behind, statesOf } from '../layout.ts';
+import { behind } from '../layout.ts';
 import { loadPage, type Page, type PageOptions, slicePage } from '../page.ts';
-import { advance, cancelled, isIdle, paused, resumed } from './control.ts';
+import { cancelled, paused, resumed } from './control.ts';
 import { JobDispatch } from './dispatch.ts';
+import { JobEnding } from './ending.ts';
 import { JobEvents } from './events.ts';
 import {
   Job,
@@ -27,8 +28,9 @@ import {
 } from './job.ts';
 import { type JobRequest, JobRequests } from './requests.ts';
 import { JobSlots } from './slots.ts';
+import { JobTaking } from './taking.ts';
 import { isFinished } from './transition.ts';
-import { JobHandle } from './worker.ts';
+import type { JobHandle } from './worker.ts';
 
 /** How often `follow` looks for more. */
 const FOLLOW_MS = 500;
@@ -36,13 +38,13 @@ const FOLLOW_MS = 500;
 export class Jobs {
   readonly #context: Context;
   readonly #files: Files;
-  readonly #maxAttempts: number;
-  readonly #leaseMs: number;
   readonly #documents: Documents<Job>;
   readonly #dispatch: JobDispatch;
   readonly #requests: JobRequests;
   readonly #events: JobEvents;
   readonly #slots: JobSlots;
+  readonly #ending: JobEnding;
+  readonly #taking: JobTaking;
 
   constructor(
     context: Context,
@@ -62,13 +64,21 @@ export class Jobs {
   ) {
     this.#context = context;
     this.#files = files;
-    this.#maxAttempts = maxAttempts;
-    this.#leaseMs = leaseMs;
     this.#documents = context.storage.documents(Job);
     this.#dispatch = new JobDispatch(context, queue);
     this.#requests = new JobRequests(context);
     this.#events = new JobEvents(context);
     this.#slots = new JobSlots(context, tenantJobs);
+    this.#ending = new JobEnding(context, files, this.#slots);
+    this.#taking = new JobTaking({
+      context,
+      documents: this.#documents,
+      events: this.#events,
+      dispatch: this.#dispatch,
+      ending: this.#ending,
+      maxAttempts,
+      leaseMs,
+    });
   }
 
   /**
@@ -203,43 +213,7 @@ export class Jobs {
    */
   async take(tenant: string, id: string, workerId: string): Promise<JobHandle | 'busy' | 'done'> {
     const found = await this.#find(tenant, id);
-    if (!found || isIdle(found.value)) {
-      if (found) await this.#settle(found.value);
-      return 'done';
-    }
-    const lease = await this.#context.storage.leases.acquire(jobKeys(tenant, id).lease, {
-      ttlMs: this.#leaseMs,
-    });
-    if (!lease) return 'busy';
-    const late = Symbol('taken by another');
-    try {
-      const document = await this.#documents.update(found.key, (job) => {
-        if (isIdle(job)) return undefined;
-        // The lease ran out before it was used, and who got it next has been here.
-        if (job.fence >= lease.fence) throw late;
-        return job.attempts >= this.#maxAttempts
-          ? this.#crashed(job, lease.fence)
-          : this.#taken(job, lease.fence, workerId);
-      });
-      if (!isIdle(document.value)) {
-        return new JobHandle({
-          context: this.#context,
-          documents: this.#documents,
-          events: this.#events,
-          lease,
-          document,
-          tell: async (job) => void (await this.#dispatch.tell(job)),
-          settle: (job) => this.#settle(job),
-        });
-      }
-      await this.#endCrashed(document.value, lease.fence);
-    } catch (error) {
-      await lease.release().catch(() => undefined);
-      if (error === late) return 'busy';
-      throw error;
-    }
-    await lease.release();
-    return 'done';
+    return found ? this.#taking.take(found, workerId) : 'done';
   }
 
   /**
@@ -264,7 +238,7 @@ export class Jobs {
     let removed = 0;
     for await (const id of this.#context.storage.listFolders(`${folders.checkpoints}${tenant}/`)) {
       const job = (await this.#find(tenant, id))?.value;
-      if (job && isFinished(job.status)) removed += await this.#removeStates(tenant, id);
+      if (job && isFinished(job.status)) removed += await this.#ending.removeStates(tenant, id);
     }
     return removed;
   }
@@ -330,56 +304,9 @@ export class Jobs {
       await this.#events.add(tenant, id, { level: 'info', message });
       document = await this.#documents.update(document.key, (job) => change(job, now));
     }
-    if (isFinished(document.value.status)) await this.#settle(document.value);
+    if (isFinished(document.value.status)) await this.#ending.settle(document.value);
     else if (document.value.sent === null) document = await this.#dispatch.tell(document);
     return document.value;
-  }
-
-  #taken(job: Job, fence: number, worker: string): Job {
-    const status = advance(job, 'take');
-    const updated = this.#context.clock.now();
-    return { ...job, status, fence, worker, updated, attempts: job.attempts + 1 };
-  }
-
-  #crashed(job: Job, fence: number): Job {
-    const now = this.#context.clock.now();
-    const message = `the worker died ${job.attempts} times while it worked on this job; the data may need more memory than it has`;
-    return {
-      ...job,
-      fence,
-      worker: null,
-      status: advance(job, 'fail'),
-      updated: now,
-      finished: now,
-      estimatedFinish: null,
-      error: { code: 'worker_died', message, param: null },
-    };
-  }
-
-  async #endCrashed(job: Job, fence: number): Promise<void> {
-    if (job.fence === fence && job.error)
-      await this.#events.add(job.tenant, job.id, { level: 'error', message: job.error.message });
-    await this.#settle(job);
-  }
-
-  /** Lets go of what a finished job used; repeatable. */
-  async #settle(job: Job): Promise<void> {
-    if (!isFinished(job.status)) return;
-    const { tenant, id, trainingFile, validationFile, saved } = job;
-    await this.#files.endUse(tenant, trainingFile, id);
-    if (validationFile !== null) await this.#files.endUse(tenant, validationFile, id);
-    await this.#slots.free(tenant, [id]);
-    if (saved) await this.#removeStates(tenant, id);
-  }
-
-  /** A worker that lost its lease may have left a state of its own beside the valid one. */
-  async #removeStates(tenant: string, id: string): Promise<number> {
-    let removed = 0;
-    for await (const { key } of this.#context.storage.list(statesOf(tenant, id))) {
-      await this.#context.storage.blobs.remove(key);
-      removed++;
-    }
-    return removed;
   }
 
   async #require(tenant: string, id: string): Promise<Document<Job>> {
