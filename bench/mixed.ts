@@ -1,5 +1,5 @@
 /**
- * node bench/mixed.ts [backbone folder]: what it costs that every row has a prompt of its own. Each
+ * npm run bench:mixed [-- BACKBONE]: what it costs that every row has a prompt of its own. Each
  * figure is a ratio between two kinds of load that take turns in one run; on a machine that has other
  * things to do, the ratio of CPU times is the steadier one.
  *

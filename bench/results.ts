@@ -1,5 +1,5 @@
 /**
- * node bench/results.ts FILE...: the tables of `results.json` files that `polyprompt reproduce` wrote, as
+ * npm run -s bench:results -- FILE...: the tables of `results.json` files that `polyprompt reproduce` wrote, as
  * Markdown (docs/results.md).
  */
 import { readFileSync } from 'node:fs';

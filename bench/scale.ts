@@ -1,5 +1,5 @@
 /**
- * node bench/scale.ts [backbone]: internet scale in two minutes and without a network. 1,000,000 prompts of 10,000 tenants
+ * npm run bench:scale [-- BACKBONE]: internet scale in two minutes and without a network. 1,000,000 prompts of 10,000 tenants
  * are asked by a Zipf law through the real prompt cache and the real cache of keys and aliases, one of each per
  * container, on a clock that the bench sets. It counts what a store would be asked; docs/scale.md says what that means.
  *

@@ -1,5 +1,5 @@
 /**
- * node bench/xtreme.ts DIR OUT: the labelled data of DIR (folders sib200, pawsx, uner, ...) as one data
+ * npx node bench/xtreme.ts DIR OUT: the labelled data of DIR (folders sib200, pawsx, uner, ...) as one data
  * folder for `polyprompt reproduce`: unpacked, in this project's formats, named by a reproduce.json.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -169,7 +169,7 @@ export function prepareXtreme(source: string, out: string): Record<string, Entry
 if (process.argv[1] && basename(process.argv[1]) === basename(import.meta.filename)) {
   const [source, out] = process.argv.slice(2);
   if (!source || !out) {
-    console.error('usage: node bench/xtreme.ts DIR OUT');
+    console.error('usage: npx node bench/xtreme.ts DIR OUT');
     process.exit(2);
   }
   mkdirSync(out, { recursive: true });

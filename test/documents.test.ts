@@ -76,6 +76,11 @@ describe.each(DOCUMENTS)('%s', (document) => {
     expect(named.filter((name) => !settings.has(name))).toEqual([]);
   });
 
+  it('starts TypeScript with a Node.js that runs it, which the one on the PATH may not', () => {
+    const text = read(document).replaceAll(/`[^`\n]*` \(Node 24/g, '');
+    expect(text.match(/(?<!npx |\.bin\/)\bnode [\w./-]+\.ts/g) ?? []).toEqual([]);
+  });
+
   it('shows commands and options that the CLI has', () => {
     expect(wrongCommands(document)).toEqual([]);
   });

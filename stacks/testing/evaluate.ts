@@ -2,7 +2,7 @@
  * Runs the real sst.config.ts with SST's real components against Pulumi's mocked engine, and gives every
  * resource that they register. No network, no account, no Pulumi.
  *
- *     node stacks/testing/evaluate.ts STAGE     prints them as JSON
+ *     npx node stacks/testing/evaluate.ts STAGE     prints them as JSON
  *
  * As a child process (evaluation.ts) it answers one request after the other, since loading Pulumi takes
  * longer than using it. Its runtime is process-wide, so a program that fails spoils the process.

@@ -1,4 +1,4 @@
-// Prints the OpenAPI document: `node packages/contract/src/main.ts > docs/openapi.json`.
+// Prints the OpenAPI document: `npm run openapi`.
 // With `--check`, prints nothing and fails if the committed document is another.
 
 import { readFileSync } from 'node:fs';
@@ -14,8 +14,6 @@ if (!process.argv.includes('--check')) {
   process.stdout.write(text);
 } else if (readFileSync(committed, 'utf8') !== text) {
   const file = relative(root, committed);
-  process.stderr.write(
-    `${file} differs from the contract; run: node packages/contract/src/main.ts > ${file}\n`,
-  );
+  process.stderr.write(`${file} differs from the contract; run: npm run openapi\n`);
   process.exitCode = 1;
 }

@@ -118,7 +118,7 @@ describe('the OpenAPI document', () => {
     const manifest = JSON.parse(readFileSync(join(root, 'packages/contract/package.json'), 'utf8'));
     const committed = readFileSync(join(root, 'docs/openapi.json'), 'utf8');
     const current = `${JSON.stringify(openApiDocument(manifest.version), null, 2)}\n`;
-    const advice = 'run: node packages/contract/src/main.ts > docs/openapi.json';
+    const advice = 'run: npm run openapi';
     expect(current === committed, advice).toBe(true);
   });
 });

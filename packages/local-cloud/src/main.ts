@@ -1,4 +1,4 @@
-/** Command line: `node packages/local-cloud/src/main.ts --dir D [--port P] [--durability full|normal]`. */
+/** Command line: `npx node packages/local-cloud/src/main.ts --dir D [--port P] [--durability full|normal]`. */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startLocalCloud } from './index.ts';
