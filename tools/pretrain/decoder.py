@@ -38,8 +38,7 @@ class Layer(nn.Module):
         self.n1, self.n2 = nn.LayerNorm(hidden, eps=EPS), nn.LayerNorm(hidden, eps=EPS)
 
     def forward(self, x, bias):
-        h = self.n1(x)
-        x = x + self.o(attend(self.q(h), self.k(h), self.v(h), self.heads, bias)).float()
+        x = x + self.o(attend(self.n1(x), self, bias)).float()
         return x + self.f2(F.gelu(self.f1(self.n2(x)))).float()
 
 

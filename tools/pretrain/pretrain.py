@@ -173,10 +173,9 @@ class Trainer:
         picked, target = picked.to(self.device), target.to(self.device)
         return self.net.word_loss(x[picked], target[picked], self.unigram, self.a.negatives), x
 
-    def topic_loss(self, x, ids, topics):
-        """Mean cosine distance of the pooled states, linearly mapped, from the topic vectors."""
-        return sum(1 - F.cosine_similarity(head(v).float(), topics).mean()
-                   for head, v in zip(self.topic_heads, sentence_vectors(x, ids, self.net.causal))) / 2
+    def topic_loss(self, vectors, topics):
+        """Mean cosine distance of the two sentence vectors, linearly mapped, from the topic vectors."""
+        return sum(1 - F.cosine_similarity(head(v).float(), topics).mean() for head, v in zip(self.topic_heads, vectors)) / 2
 
     def contrast_losses(self, drawn):
         """Losses of paired rows: in-batch contrast, and LM of the second side, which an encoder sees masked."""
@@ -185,13 +184,14 @@ class Trainer:
         a, b = a.to(self.device), b.to(self.device)
         x = self.net(a)
         target, contrast = torch.arange(len(a), device=self.device), 0.0
-        for u, v in zip(sentence_vectors(x, a, self.net.causal), sentence_vectors(y, b, self.net.causal)):
+        ours, theirs = sentence_vectors(x, a, self.net.causal), sentence_vectors(y, b, self.net.causal)
+        for u, v in zip(ours, theirs):
             similarity = u @ v.t() * CONTRAST_SCALE
             contrast = contrast + (F.cross_entropy(similarity, target) + F.cross_entropy(similarity.t(), target)) / 4
         losses = {'contrast': contrast, 'lm': lm}
         if drawn.topics is not None:
             topics = drawn.topics.to(self.device)
-            losses['topic'] = (self.topic_loss(x, a, topics) + self.topic_loss(y, b, topics)) / 2
+            losses['topic'] = (self.topic_loss(ours, topics) + self.topic_loss(theirs, topics)) / 2
         if drawn.links is not None and len(drawn.links):
             row, i, j = drawn.links.to(self.device).t()
             losses['words'] = (words_loss(x, y, a, b, row, i, j) + words_loss(y, x, b, a, row, j, i)) / 2
@@ -203,7 +203,8 @@ class Trainer:
         lm, x = self.lm_loss(ids, self.a.mask)
         losses = {'lm': lm}
         if drawn.topics is not None:
-            losses['topic'] = self.topic_loss(x, ids.to(self.device), drawn.topics.to(self.device))
+            vectors = sentence_vectors(x, ids.to(self.device), self.net.causal)
+            losses['topic'] = self.topic_loss(vectors, drawn.topics.to(self.device))
         return losses, int(ids.ne(PAD).sum())
 
     def train_step(self, rate):
