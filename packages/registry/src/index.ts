@@ -4,8 +4,8 @@ export type { FetchedBackbone, FetchOptions } from './backbones/fetch.ts';
 export type { BackboneFile, BackboneManifest } from './backbones/manifest.ts';
 export type { LocalBackbone, Pushed, PushOptions, TransferOptions } from './backbones/push.ts';
 export { RegistryError, type RegistryErrorCode } from './errors.ts';
-export type { FileRecord } from './file-record.ts';
-export type { Files, NewFile } from './files.ts';
+export type { Files, NewFile } from './files/files.ts';
+export type { FileRecord } from './files/record.ts';
 export {
   JOB_STATUSES,
   type Job,

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '@polyprompt/clock';
 import type { Queue, Storage } from '@polyprompt/storage';
 import { Backbones } from './backbones/backbones.ts';
 import type { Context } from './context.ts';
-import { Files } from './files.ts';
+import { Files } from './files/files.ts';
 import { Ids } from './ids.ts';
 import type { JobMessage } from './jobs/job.ts';
 import { Jobs } from './jobs/jobs.ts';

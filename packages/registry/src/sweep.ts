@@ -10,7 +10,7 @@ import { type Documents, folders } from '@polyprompt/storage';
 import { z } from 'zod';
 import type { Context } from './context.ts';
 import { RegistryError } from './errors.ts';
-import { ABANDONED_MS, type Files } from './files.ts';
+import { ABANDONED_MS, type Files } from './files/files.ts';
 import { inGroups } from './groups.ts';
 import type { Jobs } from './jobs/jobs.ts';
 import { behind, SWEEP_KEY } from './layout.ts';

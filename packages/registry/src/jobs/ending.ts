@@ -1,6 +1,6 @@
 /** What a job holds and lets go of when it ends: its files, its tenant's slot, its saved states. */
 import type { Context } from '../context.ts';
-import type { Files } from '../files.ts';
+import type { Files } from '../files/files.ts';
 import { statesOf } from '../layout.ts';
 import type { Job } from './job.ts';
 import type { JobSlots } from './slots.ts';

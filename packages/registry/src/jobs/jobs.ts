@@ -10,7 +10,7 @@ import {
 } from '@polyprompt/storage';
 import type { Context } from '../context.ts';
 import { RegistryError } from '../errors.ts';
-import type { Files } from '../files.ts';
+import type { Files } from '../files/files.ts';
 import { isId } from '../ids.ts';
 import { behind } from '../layout.ts';
 import { loadPage, type Page, type PageOptions, slicePage } from '../page.ts';

@@ -1,6 +1,6 @@
 /** file.json: what is stored of a file beside its bytes, and what callers see of it. */
 import { z } from 'zod';
-import { RegistryError } from './errors.ts';
+import { RegistryError } from '../errors.ts';
 
 const Time = z.int().nonnegative();
 export const Report = z.json();

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { fileKeys } from '@polyprompt/storage';
-import { describe, expect, it } from 'vitest';
-import { all, bytes, jobSpec, testRegistry, upload } from './test-registry.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { all, bytes, jobSpec, testRegistry, upload } from '../test-registry.ts';
 
 const FILE = { filename: 'train.jsonl', purpose: 'fine-tune' };
 const request = { bodyHash: 'b' };
@@ -46,6 +46,19 @@ describe('a file', () => {
       code: 'unavailable',
     });
     expect(await all(storage.list('tenants/'))).toEqual([]);
+  });
+
+  it('is not found when it is removed while its upload is looked for', async () => {
+    const { files, storage, another } = await testRegistry();
+    const { file } = await files.presign('acme', { ...FILE, bytes: 4 });
+    const head = storage.blobs.head.bind(storage.blobs);
+    vi.spyOn(storage.blobs, 'head').mockImplementationOnce(async (key) => {
+      await storage.blobs.put(key, 'late');
+      const info = await head(key);
+      await another().files.remove('acme', file.id);
+      return info;
+    });
+    await expect(files.get('acme', file.id)).rejects.toMatchObject({ code: 'file_not_found' });
   });
 
   it('is listed page by page, newest or oldest first, by purpose', async () => {

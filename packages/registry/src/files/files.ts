@@ -5,17 +5,18 @@
 import type { Readable } from 'node:stream';
 import {
   type ByteRange,
-  type Document,
   type Documents,
   fileKeys,
   folders,
-  jobKeys,
   type PresignedPut,
-  StorageError,
 } from '@polyprompt/storage';
 import type { z } from 'zod';
-import type { Context } from './context.ts';
-import { RegistryError } from './errors.ts';
+import type { Context } from '../context.ts';
+import { RegistryError } from '../errors.ts';
+import { inGroups } from '../groups.ts';
+import { timeOfId } from '../ids.ts';
+import { behind } from '../layout.ts';
+import { loadPage, type Page, type PageOptions } from '../page.ts';
 import {
   assertArrived,
   type FileRecord,
@@ -24,13 +25,8 @@ import {
   neverArrived,
   type Report,
   StoredFile,
-} from './file-record.ts';
-import { inGroups } from './groups.ts';
-import { isId, timeOfId } from './ids.ts';
-import { Job } from './jobs/job.ts';
-import { isFinished } from './jobs/transition.ts';
-import { behind } from './layout.ts';
-import { loadPage, type Page, type PageOptions } from './page.ts';
+} from './record.ts';
+import { FileRecords } from './records.ts';
 
 export interface NewFile {
   readonly filename: string;
@@ -40,8 +36,6 @@ export interface NewFile {
 }
 
 const PRESIGN_SECONDS = 3600;
-/** An upload that began in time may take this long. */
-const UPLOAD_GRACE_MS = 3600_000;
 /** An upload that did not end in this time never will, and a record of one that failed has been seen. */
 export const ABANDONED_MS = 24 * 3600_000;
 const CONCURRENT_TIDIES = 8;
@@ -51,12 +45,12 @@ const MAX_ASCENDING = 10_000;
 export class Files {
   readonly #context: Context;
   readonly #documents: Documents<StoredFile>;
-  readonly #jobs: Documents<Job>;
+  readonly #records: FileRecords;
 
   constructor(context: Context) {
     this.#context = context;
     this.#documents = context.storage.documents(StoredFile);
-    this.#jobs = context.storage.documents(Job);
+    this.#records = new FileRecords(context);
   }
 
   /**
@@ -118,7 +112,7 @@ export class Files {
 
   /** @throws RegistryError `file_not_found` */
   async get(tenant: string, id: string): Promise<FileRecord> {
-    return fileView((await this.#require(tenant, id)).value);
+    return fileView((await this.#records.require(tenant, id)).value);
   }
 
   /**
@@ -140,7 +134,7 @@ export class Files {
         ? this.#context.storage.listFolders(folder, behind(folder, after))
         : await this.#ascending(folder, after);
     return loadPage(ids, limit, async (id) => {
-      const file = (await this.#find(tenant, id))?.value;
+      const file = (await this.#records.find(tenant, id))?.value;
       return file && (purpose === undefined || file.purpose === purpose)
         ? fileView(file)
         : undefined;
@@ -156,7 +150,7 @@ export class Files {
     id: string,
     options: { range?: ByteRange; signal?: AbortSignal } = {},
   ): Promise<{ file: FileRecord; body: Readable }> {
-    const { value } = await this.#require(tenant, id);
+    const { value } = await this.#records.require(tenant, id);
     assertArrived(value);
     const reader = await this.#context.storage.blobs.open(fileKeys(tenant, id).content, options);
     if (!reader) throw fileNotFound(id);
@@ -165,8 +159,8 @@ export class Files {
 
   /** @throws RegistryError `file_not_found`, `file_in_use` */
   async remove(tenant: string, id: string): Promise<void> {
-    const document = await this.#require(tenant, id);
-    const user = await this.#remove(tenant, document);
+    const document = await this.#records.require(tenant, id);
+    const user = await this.#records.remove(tenant, document);
     if (user === undefined) return;
     throw new RegistryError(
       'file_in_use',
@@ -181,7 +175,7 @@ export class Files {
     status: FileRecord['status'],
     statusDetails: string | null = null,
   ): Promise<FileRecord> {
-    return this.#update(tenant, id, (file) => ({ ...file, status, statusDetails }));
+    return this.#records.update(tenant, id, (file) => ({ ...file, status, statusDetails }));
   }
 
   /** Keeps the validator's report for a task. @throws RegistryError `file_not_found` */
@@ -191,7 +185,7 @@ export class Files {
     task: string,
     report: z.infer<typeof Report>,
   ): Promise<FileRecord> {
-    return this.#update(tenant, id, (file) => ({
+    return this.#records.update(tenant, id, (file) => ({
       ...file,
       reports: { ...file.reports, [task]: report },
     }));
@@ -214,7 +208,7 @@ export class Files {
 
   /** For `Jobs`: keeps the file until the job has ended. @throws RegistryError `file_not_found`, `file_not_ready` */
   async use(tenant: string, id: string, jobId: string): Promise<void> {
-    await this.#update(tenant, id, (file) => {
+    await this.#records.update(tenant, id, (file) => {
       assertArrived(file);
       return file.uses.includes(jobId) ? undefined : { ...file, uses: [...file.uses, jobId] };
     });
@@ -222,13 +216,15 @@ export class Files {
 
   /** For `Jobs`: the job has ended. */
   async endUse(tenant: string, id: string, jobId: string): Promise<void> {
-    await this.#update(tenant, id, (file) =>
-      file.uses.includes(jobId)
-        ? { ...file, uses: file.uses.filter((use) => use !== jobId) }
-        : undefined,
-    ).catch((error) => {
-      if (!(error instanceof RegistryError)) throw error;
-    });
+    await this.#records
+      .update(tenant, id, (file) =>
+        file.uses.includes(jobId)
+          ? { ...file, uses: file.uses.filter((use) => use !== jobId) }
+          : undefined,
+      )
+      .catch((error) => {
+        if (!(error instanceof RegistryError)) throw error;
+      });
   }
 
   /** @returns whether something was removed */
@@ -237,9 +233,9 @@ export class Files {
     if (made === undefined) return false;
     const isOld = this.#context.clock.now() - made > ABANDONED_MS;
     const before = await this.#documents.read(fileKeys(tenant, id).document);
-    const file = before && (await this.#find(tenant, id));
+    const file = before && (await this.#records.find(tenant, id));
     if (file && !(isOld && neverArrived(file.value))) return false;
-    if (file) return (await this.#remove(tenant, file)) === undefined;
+    if (file) return (await this.#records.remove(tenant, file)) === undefined;
     // An upload stores its bytes first; a young one may be about to write its document.
     if (!before && !isOld) return false;
     await this.#context.storage.blobs.remove(fileKeys(tenant, id).content);
@@ -269,88 +265,6 @@ export class Files {
     await this.#context.storage.blobs.remove(content);
   }
 
-  async #update(
-    tenant: string,
-    id: string,
-    change: (file: StoredFile) => StoredFile | undefined,
-  ): Promise<FileRecord> {
-    const { key } = await this.#require(tenant, id);
-    try {
-      const { value } = await this.#documents.update(key, (file) => {
-        if (file.removed) throw fileNotFound(id);
-        return change(file);
-      });
-      return fileView(value);
-    } catch (error) {
-      throw isGone(error) ? fileNotFound(id) : error;
-    }
-  }
-
-  async #require(tenant: string, id: string): Promise<Document<StoredFile>> {
-    const found = isId('file', id) ? await this.#find(tenant, id) : undefined;
-    if (!found) throw fileNotFound(id);
-    return found;
-  }
-
-  /** Reads a file and brings it up to date: uploads arrive, and files expire, without telling us. */
-  async #find(tenant: string, id: string): Promise<Document<StoredFile> | undefined> {
-    const document = await this.#documents.read(fileKeys(tenant, id).document);
-    if (!document) return undefined;
-    const { expires, uploadUntil, removed } = document.value;
-    const now = this.#context.clock.now();
-    // A removal that was interrupted is completed by whoever comes across it.
-    if (removed || (expires !== null && expires <= now)) {
-      return (await this.#remove(tenant, document)) === undefined ? undefined : document;
-    }
-    if (uploadUntil === null) return document;
-    const arrived = await this.#context.storage.blobs.head(fileKeys(tenant, id).content);
-    if (!arrived && now < uploadUntil + UPLOAD_GRACE_MS) return document;
-    const settled = arrived
-      ? { bytes: arrived.size, status: 'processed' as const, uploadUntil: null }
-      : {
-          status: 'error' as const,
-          statusDetails: 'the upload did not arrive in time; create the file again',
-          uploadUntil: null,
-        };
-    return this.#documents.update(document.key, (file) =>
-      file.uploadUntil === null ? undefined : { ...file, ...settled },
-    );
-  }
-
-  /** @returns the unfinished job that prevents it, if any */
-  async #remove(tenant: string, document: Document<StoredFile>): Promise<string | undefined> {
-    const keys = fileKeys(tenant, document.value.id);
-    try {
-      for (let seen = document; ; ) {
-        const checked = new Set(seen.value.uses);
-        const user = await this.#unfinished(tenant, seen.value.uses);
-        if (user !== undefined) return user;
-        // A job that began to use the file meanwhile has to be looked at too.
-        seen = await this.#documents.update(document.key, (file) =>
-          !file.removed && file.uses.every((use) => checked.has(use))
-            ? { ...file, uses: [], removed: true }
-            : undefined,
-        );
-        if (!seen.value.removed) continue;
-        await this.#context.storage.blobs.remove(keys.content);
-        await this.#documents.remove(seen);
-        return undefined;
-      }
-    } catch (error) {
-      if (isGone(error)) return undefined;
-      throw error;
-    }
-  }
-
-  /** A use whose job does not exist is left from a creation that failed. */
-  async #unfinished(tenant: string, uses: readonly string[]): Promise<string | undefined> {
-    for (const id of uses) {
-      const job = await this.#jobs.read(jobKeys(tenant, id).document);
-      if (job && !isFinished(job.value.status)) return id;
-    }
-    return undefined;
-  }
-
   async #ascending(folder: string, after: string | undefined): Promise<string[]> {
     const ids: string[] = [];
     for await (const id of this.#context.storage.listFolders(folder)) {
@@ -377,8 +291,4 @@ async function* limited(
       throw new RegistryError('too_large', `the file has more than ${maxBytes} bytes, the limit`);
     yield piece;
   }
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof StorageError && error.code === 'not_found';
 }
