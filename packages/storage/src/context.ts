@@ -5,7 +5,7 @@
  * which S3 answers when two conditional writes meet ("retry"). So by the time an error arrives here it is
  * either an answer (404, 412, ...) or a store that has been down for a while. The one trap: an answer may be
  * the answer to a retry, so 412 can mean "your own first attempt succeeded". Every conditional write
- * therefore reads back before it believes a 412 (documents.ts, blobs.ts).
+ * therefore reads back before it believes a 412 (documents.ts, upload.ts).
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
