@@ -38,12 +38,14 @@ class Shard:
 @dataclasses.dataclass
 class Drawn:
     """Rows of ids; `others` are their partners in contrastive batches, `topics` unit vectors [rows, size],
-    `links` the linked places of rows and partners, [links, 3] of row number and both places."""
+    `links` the linked places of rows and partners, [links, 3] of row number and both places; `answers` of questions,
+    [answers, 4] of row number, start of the context, first and last place of an answer."""
 
     rows: list
     others: list = None
     topics: torch.Tensor = None
     links: torch.Tensor = None
+    answers: np.ndarray = None
 
 
 def power_shares(sizes, alpha):
@@ -140,10 +142,10 @@ class Batches:
         counts[:FIRST_PIECE] = 0
         return torch.from_numpy(counts).float()
 
-    def _choice(self, shares, rng):
+    def choice(self, shares, rng):
         return list(shares)[rng.choice(len(shares), p=list(shares.values()))]
 
-    def _start(self, lang, rng):
+    def start(self, lang, rng):
         starts = self.focus.get(lang)
         if starts is not None and len(starts) and rng.random() < self.focus_share:
             return int(starts[rng.integers(len(starts))])
@@ -160,8 +162,8 @@ class Batches:
     def _consecutive(self, length, rng):
         rows, langs = [], []
         for _ in range(max(1, self.lm_tokens // length)):
-            lang = self._choice(self.mono_share, rng)
-            shard, i, row = self.mono[lang], self._start(lang, rng), [BOS]
+            lang = self.choice(self.mono_share, rng)
+            shard, i, row = self.mono[lang], self.start(lang, rng), [BOS]
             while len(row) < length - 8 and i < len(shard):
                 row.extend(shard[i][:length - 1 - len(row)].tolist())
                 row.append(EOS)
@@ -170,16 +172,16 @@ class Batches:
             langs.append(lang)
         return Drawn(rows, topics=self.topics_of(langs, rows))
 
-    def _pair_numbers(self, name, count, rng):
+    def pair_numbers(self, name, count, rng):
         return np.searchsorted(self.pair_chance[name], rng.random(count), side='right')
 
     def tlm_rows(self, rng):
         """Translation pairs, either side first, as many whole pairs of one language a row as fit."""
         cap, rows = self.length // 2 - 2, []
         for _ in range(max(1, self.lm_tokens // self.length)):
-            name, row = self._choice(self.pair_share, rng), [BOS]
+            name, row = self.choice(self.pair_share, rng), [BOS]
             left, right = self.pairs[name]
-            for i in self._pair_numbers(name, 8, rng):
+            for i in self.pair_numbers(name, 8, rng):
                 x, y = left[i][:cap].tolist(), right[i][:cap].tolist()
                 if rng.random() < 0.5:
                     x, y = y, x
@@ -191,9 +193,9 @@ class Batches:
 
     def aligned_rows(self, rng):
         """Rows and their translations, of one language pair and similar length, so little is padding."""
-        name = self._choice(self.pair_share, rng)
+        name = self.choice(self.pair_share, rng)
         left, right = self.pairs[name]
-        numbers = np.unique(self._pair_numbers(name, 4 * ALIGN_ROWS, rng))
+        numbers = np.unique(self.pair_numbers(name, 4 * ALIGN_ROWS, rng))
         both = [(left[i][:ALIGN_CAP].tolist(), right[i][:ALIGN_CAP].tolist(), i) for i in numbers]
         both = [(x, y, i) for x, y, i in both if x and y and x != y]
         both.sort(key=lambda xyi: max(map(len, xyi[:2])))
@@ -217,10 +219,10 @@ class Batches:
 
     def span_rows(self, rng):
         """Spans and the spans that follow them, of one language: neighbours share their topic."""
-        lang = self._choice(self.mono_share, rng)
+        lang = self.choice(self.mono_share, rng)
         shard, first, second = self.mono[lang], [], []
         for _ in range(self.tokens // (2 * (SPAN_CAP + 2))):
-            i, spans = self._start(lang, rng), []
+            i, spans = self.start(lang, rng), []
             for _ in range(2):
                 span = [BOS]
                 while len(span) < SPAN_CAP // 2 and i < len(shard):

@@ -5,12 +5,13 @@ import json
 import os
 
 KINDS = {'mono': 'LM', 'long': 'LM over long rows', 'tlm': 'translation LM',
-         'align': 'sentence alignment', 'span': 'next span'}
+         'align': 'sentence alignment', 'span': 'next span', 'point': 'gaps'}
 
 
 def segments(calls):
-    """The last call of every run: counters go on through resumed and branched runs, and start anew with --from."""
-    return [call for call, after in zip(calls, [*calls[1:], {'steps': -1}]) if after['steps'] < call['steps']]
+    """The last call of every run: counters go on through resumed and branched runs, and start anew with another --from."""
+    starts = [call['settings'].get('start') for call in calls]
+    return [call for call, start, after in zip(calls, starts, [*starts[1:], '']) if after not in (None, start)]
 
 
 def main():

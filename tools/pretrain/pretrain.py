@@ -19,6 +19,7 @@ import torch.nn.functional as F
 import checkpoint
 import corpus
 from batches import FIRST_PIECE, Batches, mask_ids, next_ids, pack
+from cloze import Cloze
 from decoder import Decoder
 from model import PAD, Encoder, sentence_vectors
 from muon import Muon
@@ -53,6 +54,7 @@ def arguments():
     work.add_argument('--tlm', type=float, default=0.25, help='share of translation LM steps')
     work.add_argument('--align', type=float, default=0.3, help='share of alignment steps')
     work.add_argument('--span', type=float, default=0.0, help='share of next-span steps')
+    work.add_argument('--point', type=float, default=0.0, help='share of steps that find what fills a gap; needs links.py')
     work.add_argument('--mask', type=float, default=0.2, help='masking rate of an encoder\'s LM steps')
     work.add_argument('--contrast-mask', type=float, default=0.15,
                       help='masking rate of one side of contrastive steps; adds LM there')
@@ -103,12 +105,14 @@ class Trainer:
         self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
         factors = {k: float(v) for k, v in (w.split('=') for w in a.source_weight)}
         self.batches = Batches(a.data, a.tokens, a.length, a.alpha, factors, a.focus, a.teach > 0,
-                               a.lm_tokens, a.long_length, a.words > 0)
+                               a.lm_tokens, a.long_length, a.words > 0 or a.point > 0)
         meta = self.batches.meta
         self.vocabulary, self.mask_id = meta['vocab_size'], meta['mask_id']
         self.draw = {'mono': self.batches.mono_rows, 'tlm': self.batches.tlm_rows,
                      'align': self.batches.aligned_rows, 'span': self.batches.span_rows,
                      'long': self.batches.long_rows}
+        if a.point:
+            self.draw['point'] = Cloze(self.batches, self.mask_id).rows
         self.weight = {'topic': a.teach, 'words': a.words}
         self.unigram = self.batches.unigram().to(self.device)
         self.step, self.seen, self.seconds = 0, {}, 0.0
@@ -116,6 +120,7 @@ class Trainer:
         self.net = self._start().to(self.device)
         self.topic_heads = torch.nn.ModuleList(
             torch.nn.Linear(self.net.hidden, self.batches.topic_size) for _ in range(2 if a.teach else 0)).to(self.device)
+        self.answer_head = torch.nn.Linear(self.net.hidden, 2).to(self.device)
         self.optimizers = self._optimizers()
         self.state_path = os.path.join(a.out, 'state.pt')
         for folder in (a.out, a.branch):
@@ -138,7 +143,7 @@ class Trainer:
         return net
 
     def _optimizers(self):
-        a, parameters = self.a, [*self.net.parameters(), *self.topic_heads.parameters()]
+        a, parameters = self.a, [*self.net.parameters(), *self.topic_heads.parameters(), *self.answer_head.parameters()]
         inner = [q for q in self.net.layers.parameters() if q.dim() > 1] if a.muon else []
         known = set(inner)
         matrices = [q for q in parameters if q.dim() > 1 and q not in known]
@@ -152,12 +157,14 @@ class Trainer:
         state = torch.load(path, map_location=self.device)
         self.net.load_state_dict(state['net'])
         self.topic_heads.load_state_dict(state['topic_heads'])
+        self.answer_head.load_state_dict(state['answer_head'])
         for optimizer, kept in zip(self.optimizers, state['optimizers']):
             optimizer.load_state_dict(kept)
         self.step, self.seen, self.seconds = state['step'], state['seen'], state['seconds']
 
     def save(self):
         state = {'net': self.net.state_dict(), 'topic_heads': self.topic_heads.state_dict(),
+                 'answer_head': self.answer_head.state_dict(),
                  'optimizers': [optimizer.state_dict() for optimizer in self.optimizers],
                  'step': self.step, 'seen': self.seen, 'seconds': self.seconds}
         checkpoint.replace_file(self.state_path, lambda f: torch.save(state, f))
@@ -207,6 +214,24 @@ class Trainer:
             losses['topic'] = self.topic_loss(vectors, drawn.topics.to(self.device))
         return losses, int(ids.ne(PAD).sum())
 
+    def answer_losses(self, drawn):
+        """Minus the log of the chance that a linear head gives to the first, and to the last, places of all answers."""
+        ids, answers = pack(drawn.rows), torch.from_numpy(drawn.answers)
+        begin = torch.zeros(len(ids), dtype=torch.long).index_copy(0, answers[:, 0], answers[:, 1])
+        outside = (torch.arange(ids.shape[1]) < begin[:, None]) | ids.eq(PAD)
+        right = torch.zeros(2, *ids.shape, dtype=torch.bool)
+        for end in range(2):
+            right[end, answers[:, 0], answers[:, 2 + end]] = True
+        scores = self.answer_head(self.net(ids.to(self.device))).float().permute(2, 0, 1)
+        chances = scores.masked_fill(outside.to(self.device), -1e4).log_softmax(-1)
+        chances = chances.masked_fill(~right.to(self.device), -1e4).logsumexp(-1)
+        return {'answer': -chances.mean()}, int(ids.ne(PAD).sum())
+
+    def losses(self, drawn):
+        if drawn.answers is not None:
+            return self.answer_losses(drawn)
+        return self.lm_losses(drawn) if drawn.others is None else self.contrast_losses(drawn)
+
     def train_step(self, rate):
         """One optimizer step; returns {name: loss}."""
         rng = np.random.default_rng((self.a.seed, self.step))
@@ -219,7 +244,7 @@ class Trainer:
             group['lr'] = rate
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=not self.a.float32):
             drawn = self.draw[kind](rng)
-            losses, count = self.lm_losses(drawn) if drawn.others is None else self.contrast_losses(drawn)
+            losses, count = self.losses(drawn)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         sum(loss * self.weight.get(name, 1.0) for name, loss in losses.items()).backward()

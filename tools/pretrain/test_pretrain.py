@@ -15,6 +15,7 @@ import checkpoint
 import corpus
 import decontaminate
 from batches import NO_LINK, Batches, mask_ids, next_ids, pack
+from cloze import Cloze
 from decoder import Decoder
 from model import BOS, EOS, PAD, Encoder, pooled
 from muon import UPDATE_RMS, Muon
@@ -35,10 +36,14 @@ def run(script, *arguments):
     return done.returncode, done.stdout, done.stderr
 
 
-def write_corpus(folder):
+def corpus_lines():
     rng = np.random.default_rng(0)
     picks = [rng.integers(0, 15, size=int(rng.integers(4, 12))) for _ in range(400)]
-    text = {lang: [' '.join(words[i] for i in row) for row in picks] for lang, words in WORDS.items()}
+    return {lang: [' '.join(words[i] for i in row) for row in picks] for lang, words in WORDS.items()}
+
+
+def write_corpus(folder):
+    text = corpus_lines()
     os.makedirs(os.path.join(folder, 'parallel'))
     for lang, lines in text.items():
         with gzip.open(os.path.join(folder, f'{lang}.txt.gz'), 'wt', encoding='utf-8') as f:
@@ -69,7 +74,7 @@ class Recipe(unittest.TestCase):
             assert code == 0, errors
         cls.common = [at('shards'), '--tokens', 256, '--length', 32, '--warmup', 2, '--span', 0.2,
                       '--focus', 0.5, '--long', 0.2, '--long-length', 64, '--lm-tokens', 128,
-                      '--shape', 16, 2, 2, 32, '--negatives', 20, '--teach', 3, '--words', 1, '--threads', 1]
+                      '--shape', 16, 2, 2, 32, '--negatives', 20, '--teach', 3, '--words', 1, '--point', 0.2, '--threads', 1]
 
     @classmethod
     def tearDownClass(cls):
@@ -124,6 +129,26 @@ class Recipe(unittest.TestCase):
         self.assertGreater(len(same), 2 * len(drawn.rows))
         self.assertGreater(np.mean(same), 0.9)
 
+    def test_what_fills_a_gap_is_in_its_context(self):
+        import sentencepiece as spm
+        sp = spm.SentencePieceProcessor(model_file=self.at('tok', 'sentencepiece.model'))
+        mask = VOCABULARY - 1
+        cloze = Cloze(Batches(self.at('shards'), 256, 32, 0.5, lm_tokens=48_000, words=True), mask)
+        drawn = cloze.rows(np.random.default_rng(3))
+        self.assertEqual(drawn.rows, cloze.rows(np.random.default_rng(3)).rows)
+        lines = {line for lang in WORDS for line in corpus_lines()[lang]}
+        other = dict(zip(WORDS['de'] + WORDS['en'], WORDS['en'] + WORDS['de']))
+        filled = []
+        for row, first, start, end in drawn.answers.tolist():
+            question, answer = drawn.rows[row][1:first - 2], sp.decode(drawn.rows[row][start:end + 1])
+            self.assertEqual((question.count(mask), drawn.rows[row][first - 2:first]), (1, [EOS, EOS]))
+            gap = question.index(mask)
+            before, after = sp.decode(question[:gap]), sp.decode(question[gap + 1:])
+            translated = ' '.join(other.get(word, '') for word in answer.split())
+            filled.append(any(f'{before} {words} {after}'.strip() in lines for words in (answer, translated)))
+        self.assertGreater(len(drawn.rows), 100)
+        self.assertGreater(np.mean(filled), 0.9)
+
     def test_pairs_of_one_language_are_not_linked(self):
         folder = self.at('definitions')
         os.makedirs(folder)
@@ -167,6 +192,23 @@ class Recipe(unittest.TestCase):
         self.assertEqual(corpus.sha256(self.at('start', 'model.safetensors')),
                          corpus.sha256(self.at('export', 'model.safetensors')))
 
+
+    def test_an_average_lies_between_its_folders_and_tells_them(self):
+        folders = [self.at(f'average{i}') for i in range(2)]
+        nets = [Encoder(VOCABULARY, 16, 2, 2, 32) for _ in folders]
+        for net, folder in zip(nets, folders):
+            checkpoint.save_folder(net, folder, self.at('tok', 'tokenizer.json'))
+            checkpoint.write_json(os.path.join(folder, 'run.json'), {'calls': [folder]})
+        code, _, errors = run('average.py', *folders, '--out', self.at('average'))
+        self.assertEqual(code, 0, errors)
+        found = checkpoint.load_folder(self.at('average')).state_dict()
+        for name, (a, b) in {k: (nets[0].state_dict()[k], nets[1].state_dict()[k]) for k in found}.items():
+            self.assertTrue(torch.allclose(found[name], (a + b) / 2))
+        with open(self.at('average', 'run.json'), encoding='utf-8') as f:
+            kept = json.load(f)
+        self.assertEqual(kept['calls'], [folders[1]])
+        self.assertEqual([(each['name'], each['sha256']) for each in kept['average_of']],
+                         [(os.path.basename(folder), corpus.sha256(os.path.join(folder, 'model.safetensors'))) for folder in folders])
 
     def test_a_decoder_starts_from_an_encoder(self):
         net = Encoder(VOCABULARY, 16, 2, 2, 32)
