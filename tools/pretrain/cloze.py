@@ -98,28 +98,33 @@ class Cloze:
         """(question, context, answers) from translation pairs of one language with English."""
         name = self.batches.choice(self.pair_share, rng)
         numbers = self.batches.pair_numbers(name, SENTENCES, rng)
-        left, right = self.batches.pairs[name]
-        x, y = left[numbers[0]][:QUESTION].astype(np.int64), right[numbers[0]][:QUESTION].astype(np.int64)
-        start = left.offsets[numbers[0]]
-        partner = self.batches.links[name][start:start + len(x)]
-        langs = name.split('-')[-2:]
-        place = self._rare(x, np.flatnonzero(partner < len(y)), langs[0], rng)
-        run = None if place is None else self._word(x, place, place, langs[0])
-        if run is None:
+        sides, runs = self._linked(name, numbers[0], rng)
+        if runs is None:
             return None
-        linked = partner[run[0]:run[1] + 1]
-        linked = linked[linked < len(y)].astype(int)
-        other = self._word(y, int(linked.min()), int(linked.max()), langs[1])
-        if other is None:
-            return None
-        asked, told = ((x, run), (y, other)) if rng.random() < 0.5 else ((y, other), (x, run))
-        rest = right if told[0] is y else left
-        sentences, size = [told[0]], len(told[0])
+        asked = int(rng.random() >= 0.5)
+        told, rest = 1 - asked, self.batches.pairs[name][1 - asked]
+        sentences, size = [sides[told]], len(sides[told])
         for number in numbers[1:]:
             if number != numbers[0] and size < CONTEXT:
                 sentences.append(rest[number][:CONTEXT - size].astype(np.int64))
                 size += len(sentences[-1])
-        order = rng.permutation(len(sentences))
-        before = sum(len(sentences[k]) for k in order[:int(np.flatnonzero(order == 0)[0])])
+        order = rng.permutation(len(sentences)).tolist()
+        before = sum(len(sentences[k]) for k in order[:order.index(0)])
         context = np.concatenate([sentences[k] for k in order])
-        return self._gap(asked[0], *asked[1]), context.tolist(), [(before + told[1][0], before + told[1][1])]
+        return self._gap(sides[asked], *runs[asked]), context.tolist(), [tuple(before + place for place in runs[told])]
+
+    def _linked(self, name, number, rng):
+        """(both sides of a pair, the places of a rare word of the left one and of its partner on the right); None for the
+        places where there is no such word."""
+        left, right = self.batches.pairs[name]
+        left_lang, right_lang = name.split('-')[-2:]
+        sides = x, y = left[number][:QUESTION].astype(np.int64), right[number][:QUESTION].astype(np.int64)
+        partner = self.batches.links[name][left.offsets[number]:][:len(x)]
+        place = self._rare(x, np.flatnonzero(partner < len(y)), left_lang, rng)
+        run = None if place is None else self._word(x, place, place, left_lang)
+        if run is None:
+            return sides, None
+        linked = partner[run[0]:run[1] + 1]
+        linked = linked[linked < len(y)]
+        other = self._word(y, int(linked.min()), int(linked.max()), right_lang)
+        return sides, other and (run, other)
