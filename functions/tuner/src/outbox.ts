@@ -46,7 +46,11 @@ export class Outbox {
 
   /** Resolves when everything added so far is written, given up, or dropped by `stop`. */
   async flush(): Promise<void> {
-    await this.#writing;
+    if (!this.#writing) return;
+    const reached = Promise.withResolvers<void>();
+    this.add(async () => reached.resolve());
+    // A stopped outbox never gets there.
+    await Promise.race([reached.promise, this.#writing]);
   }
 
   /** Drops what waits: for a job that is somebody else's now. */

@@ -54,6 +54,8 @@ export class Reporter {
       path: checkpoint,
       onError,
       upload: async (body, step) => {
+        // Whoever goes on from this state does not evaluate again what led to it.
+        await this.#outbox.flush();
         await handle.saveState(body);
         this.#outbox.add(() => handle.event(message(`Checkpoint after step ${step} saved.`)));
       },
